@@ -1,0 +1,12 @@
+/* leg_options - what every TCP socket of ours is set to, on either leg. */
+#ifndef TAILSPLICE_BACKEND_LEG_OPTIONS_H
+#define TAILSPLICE_BACKEND_LEG_OPTIONS_H
+
+#include "config/model.h"
+
+/* For a socket that will connect, or for a listener, whose connections inherit it (tcp(7)).
+ * TCP_NODELAY, SO_OOBINLINE, keepalive and TCP_USER_TIMEOUT. Failures do not matter to the
+ * stream, so they are not reported. */
+void leg_options_set(int fd, const struct timeouts *t);
+
+#endif

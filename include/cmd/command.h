@@ -1,0 +1,30 @@
+/* command - the table of sub-commands. Help is printed from it, so none exists without its words. */
+#ifndef TAILSPLICE_CMD_COMMAND_H
+#define TAILSPLICE_CMD_COMMAND_H
+
+#include <stddef.h>
+
+/* contract: 0 done, 1 the operator's mistake, 2 the environment, 3 our bug */
+enum { EXIT_DONE, EXIT_MISTAKE, EXIT_ENVIRONMENT, EXIT_BUG };
+
+struct command {
+	const char *name, *arguments, *summary;
+	const char *details; /* for COMMAND --help; NULL: the summary says it all */
+	/* argv[0] is the command's name. Returns the exit status. */
+	int (*main)(int argc, char **argv);
+};
+
+int run_main(int argc, char **argv);
+int check_main(int argc, char **argv);
+int whoami_main(int argc, char **argv);
+int paths_main(int argc, char **argv);
+int demo_main(int argc, char **argv);
+
+/* Takes `-c FILE` off; anything else is a mistake, said on standard error. NULL then. */
+const char *command_file(int argc, char **argv);
+
+/* The named file, checked; NULL when it is not right, which was said on standard error. */
+struct config;
+struct config *command_config(const char *file);
+
+#endif

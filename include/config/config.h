@@ -1,0 +1,25 @@
+/* config - a file becomes a value: built whole, checked whole. */
+#ifndef TAILSPLICE_CONFIG_CONFIG_H
+#define TAILSPLICE_CONFIG_CONFIG_H
+
+#include <stddef.h>
+
+#include "config/model.h"
+#include "config/report.h"
+
+#define CONFIG_DEFAULT_FILE "/etc/tailsplice/tailsplice.ini"
+
+/* Larger files are refused: nobody writes 4 MiB of configuration. */
+#define CONFIG_SIZE_MAX (4u << 20)
+
+/* The configuration, owned by the caller, or NULL when the report has complaints. An
+ * unreadable file is a complaint too. */
+struct config *config_load(const char *file, struct report *report);
+
+/* The same from bytes; `file` is only named. */
+struct config *config_parse(const char *file, const char *bytes, size_t len, struct report *report);
+
+/* Accepts NULL. */
+void config_free(struct config *c);
+
+#endif

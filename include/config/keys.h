@@ -1,0 +1,38 @@
+/* keys - the table of everything that may stand in the configuration: one row a key.
+ * Reading, defaults, `check --keys`, `check --reference` and the tests all come from it. */
+#ifndef TAILSPLICE_CONFIG_KEYS_H
+#define TAILSPLICE_CONFIG_KEYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config/model.h"
+
+struct key {
+	const char *name;
+	size_t offset; /* of its field in the section's struct */
+	/* NULL, or what was expected. See value.h. */
+	const char *(*set)(const struct key *k, void *field, const char *text);
+	const char *fallback; /* as it would be written; NULL: none */
+	const char *shown;    /* the reference's value where there is no fallback */
+	const char *help;     /* one sentence */
+	unsigned long long min, max;
+	const char *const *words; /* a choice's, NULL-terminated */
+	bool repeats;             /* more values are added, not a mistake */
+	bool required;
+};
+
+/* Rows of [global], [listen NAME] or [backend NAME]; *count of them. [defaults] has none of
+ * its own: it takes those of listen and backend. */
+const struct key *keys_of(enum section_kind kind, size_t *count);
+
+/* The row of that name, or NULL. */
+const struct key *key_find(enum section_kind kind, const char *name);
+
+/* The word in brackets: global, defaults, listen, backend. */
+const char *section_word(enum section_kind kind);
+
+/* Where `name` was given in this section; the section's own line when it was not. */
+int key_line(enum section_kind kind, const struct section *s, const char *name);
+
+#endif

@@ -1,0 +1,105 @@
+/* model - what a configuration file says, as plain data: built whole, checked whole, read by
+ * everybody, changed by nobody. keys.c knows how each field is written in the file. */
+#ifndef TAILSPLICE_CONFIG_MODEL_H
+#define TAILSPLICE_CONFIG_MODEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/bits.h"
+#include "base/line.h"
+#include "base/log.h"
+#include "codec/pp.h"
+
+enum section_kind { SECTION_GLOBAL, SECTION_DEFAULTS, SECTION_LISTEN, SECTION_BACKEND, SECTION_KINDS };
+
+#define SECTION_KEYS_MAX 24
+
+/* The first member of each section's struct. */
+struct section {
+	char *name; /* of [listen NAME] and [backend NAME]; else NULL */
+	int line;
+	int key_line[SECTION_KEYS_MAX]; /* by row of the key table: where it was given; 0: default */
+};
+
+enum profile { PROFILE_AUTO, PROFILE_SMTP, PROFILE_IMAP, PROFILE_HTTP, PROFILE_HTTPS, PROFILE_RAW };
+
+/* Milliseconds; 0: as the profile says. */
+struct timeouts {
+	msec_t idle;         /* nothing moved either way */
+	msec_t half_closed;  /* nothing moved since one side ended */
+	msec_t keepalive;    /* silence before the first TCP keepalive probe of the leg */
+	msec_t user_timeout; /* data not acknowledged, or no room offered (TCP_USER_TIMEOUT) */
+};
+
+/* One port of a listener and where it leads. */
+struct port_map {
+	uint16_t from, to;
+};
+
+struct port_maps {
+	struct port_map *at;
+	size_t count;
+};
+
+struct addrs {
+	struct addr *at; /* port 0 */
+	size_t count;
+};
+
+/* `backend = NAME` or `NAME:PORT` */
+struct target {
+	char *name;
+	uint16_t port; /* 0: as ports say */
+};
+
+/* `server = HOST` or `HOST:PORT` */
+struct server_conf {
+	char *host;    /* a literal or a name */
+	uint16_t port; /* 0: as the listener says */
+};
+
+struct servers {
+	struct server_conf *at;
+	size_t count;
+};
+
+struct global_conf {
+	struct section section;
+	uint64_t workers;   /* 0: one a core */
+	uint64_t max_flows; /* 0: what RLIMIT_NOFILE allows */
+	unsigned log;       /* enum line_format */
+	unsigned log_level; /* enum log_level */
+	msec_t drain;
+};
+
+struct backend_conf {
+	struct section section;
+	struct servers servers;
+	unsigned send_proxy; /* enum pp_version */
+	msec_t connect_timeout;
+	struct timeouts timeouts;
+};
+
+struct listen_conf {
+	struct section section;
+	struct port_maps ports;
+	struct addrs bind;
+	struct target target;
+	const struct backend_conf *backend; /* what target.name means */
+	unsigned profile;                   /* enum profile */
+	char *path;
+	struct timeouts timeouts;
+};
+
+struct config {
+	char *file;
+	struct global_conf global;
+	struct listen_conf *listens;
+	size_t nlistens;
+	struct backend_conf *backends;
+	size_t nbackends;
+};
+
+#endif

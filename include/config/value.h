@@ -1,0 +1,37 @@
+/* value - one small parser for each kind of value in the configuration.
+ * Each answers NULL, or in words what was expected; then the field is unchanged. The words are
+ * static, or in a buffer of the calling thread that the next call overwrites.
+ * Text comes from the file: every parser accepts any bytes. */
+#ifndef TAILSPLICE_CONFIG_VALUE_H
+#define TAILSPLICE_CONFIG_VALUE_H
+
+#include "config/model.h"
+
+/* Decimal, min..max. With `auto_word`, the word auto is 0. */
+const char *value_number(const char *text, uint64_t min, uint64_t max, bool auto_word, uint64_t *out);
+
+/* "500ms", "10s", "35m", "1h", "2d"; min..max in milliseconds. */
+const char *value_duration(const char *text, msec_t min, msec_t max, msec_t *out);
+
+/* One of the NULL-terminated words; *out is its index. */
+const char *value_choice(const char *text, const char *const *words, unsigned *out);
+
+/* "25 465 587", "25>10025", "8000-8010", separated by blanks or commas; appended to *out. */
+const char *value_ports(const char *text, struct port_maps *out);
+
+/* IP literals separated by blanks or commas; appended to *out. */
+const char *value_addrs(const char *text, struct addrs *out);
+
+/* "NAME" or "NAME:PORT"; *out owns the name afterwards. */
+const char *value_target(const char *text, struct target *out);
+
+/* "HOST", "HOST:PORT", "[2001:db8::1]:25", "2001:db8::1"; appended to *out. */
+const char *value_server(const char *text, struct servers *out);
+
+/* A name of a section: letters, digits, '-', '_', '.'. */
+const char *value_name(const char *text);
+
+/* strdup(3) that replaces *out. */
+void value_replace(char **out, const char *text);
+
+#endif

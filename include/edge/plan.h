@@ -1,0 +1,36 @@
+/* plan - a checked configuration, multiplied out: each address and port we listen on, where it
+ * leads and under which rules. `check` prints it, `run` opens it. */
+#ifndef TAILSPLICE_EDGE_PLAN_H
+#define TAILSPLICE_EDGE_PLAN_H
+
+#include <stdio.h>
+
+#include "backend/dial.h"
+#include "config/model.h"
+#include "config/report.h"
+#include "relay/relay.h"
+
+struct plan_entry {
+	const struct listen_conf *conf;
+	const struct backend_conf *backend;
+	struct addr at;
+	const struct path *path;
+	enum profile profile;
+	struct timeouts client; /* of the client's leg; idle and half_closed of the flow */
+	struct dial_plan dial;  /* dial.pool is filled by the edge */
+};
+
+struct plan {
+	struct plan_entry *at;
+	size_t count;
+};
+
+/* False, with complaints, when the configuration does not make sense as a whole. The plan
+ * refers to the configuration, which must outlive it. */
+bool plan_make(struct plan *p, const struct config *c, struct report *report);
+void plan_free(struct plan *p);
+
+/* One line for each listening address. */
+void plan_print(const struct plan *p, FILE *to);
+
+#endif

@@ -1,0 +1,29 @@
+/* record - the log line of a flow. Its fields and their order are an interface. */
+#ifndef TAILSPLICE_EDGE_RECORD_H
+#define TAILSPLICE_EDGE_RECORD_H
+
+#include "base/addr.h"
+#include "base/bits.h"
+#include "base/line.h"
+#include "edge/why.h"
+
+#define CONNECT_NONE UINT32_MAX
+
+struct record {
+	uint64_t flow;
+	const char *listener; /* name */
+	uint16_t port;        /* the listener's */
+	struct addr client;
+	const char *backend;
+	struct addr server; /* AF_UNSPEC: none was reached for */
+	const char *path;
+	uint64_t up, down;   /* bytes delivered, without the PROXY header */
+	uint32_t connect_ms; /* CONNECT_NONE: never connected */
+	msec_t ms;
+	enum why why;
+};
+
+/* A finished line. */
+void record_line(const struct record *r, enum line_format format, struct line *out);
+
+#endif

@@ -1,0 +1,12 @@
+/* copy - recv(2) and send(2) through the worker's one buffer: for small messages, always
+ * usable, and what the other paths fall back to. */
+#ifndef TAILSPLICE_RELAY_COPY_H
+#define TAILSPLICE_RELAY_COPY_H
+
+#include "relay/relay.h"
+
+extern const struct path path_copy;
+
+enum pump copy_pump(struct relay *r, struct half *h);
+
+#endif

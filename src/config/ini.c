@@ -1,0 +1,175 @@
+#include "config/ini.h"
+
+#include <ctype.h>
+#include <ini.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/log.h"
+
+/* inih's own limits as Debian builds it: INI_MAX_LINE 200 with newline and NUL, MAX_SECTION
+ * and MAX_NAME 50 with NUL. Beyond them it would cut. */
+#define LINE_LIMIT 198
+#define WORD_LIMIT 49
+
+struct reader {
+	struct ini *out;
+	struct report *report;
+	const char *at, *end;
+	int line;
+	bool indented; /* the line that inih works on now */
+};
+
+static void *more_room(void *at, size_t count, size_t size)
+{
+	at = realloc(at, (count + 1) * size);
+	if (!at)
+		panic("out of memory");
+	return at;
+}
+
+static char *copy_text(const char *text, size_t len)
+{
+	char *copy = strndup(text, len);
+
+	if (!copy)
+		panic("out of memory");
+	return copy;
+}
+
+static void start_section(struct reader *r, const char *text, const char *close)
+{
+	struct ini *ini = r->out;
+
+	if (close - text > WORD_LIMIT)
+		report_add(r->report, r->line, "a section's name is longer than %d characters", WORD_LIMIT);
+	ini->at = more_room(ini->at, ini->count, sizeof(*ini->at));
+	ini->at[ini->count++] =
+		(struct ini_section){.line = r->line, .name = copy_text(text, (size_t)(close - text))};
+}
+
+static bool look_at_heading(struct reader *r, const char *text, const char *end)
+{
+	const char *close = memchr(text, ']', (size_t)(end - text));
+
+	if (close)
+		start_section(r, text + 1, close);
+	else
+		report_add(r->report, r->line, "the heading of a section has no ']'");
+	return close;
+}
+
+static bool look_at_entry(struct reader *r, const char *text, const char *end)
+{
+	const char *sep = memchr(text, '=', (size_t)(end - text));
+
+	/* inih would also take ':', which addresses are full of. */
+	if (!sep || memchr(text, ':', (size_t)(sep - text))) {
+		report_add(r->report, r->line, "expected KEY = VALUE or [SECTION], not '%.*s'",
+			   (int)min_of(end - text, 60), text);
+		return false;
+	}
+	if (sep - text > WORD_LIMIT) {
+		report_add(r->report, r->line, "a key is longer than %d characters", WORD_LIMIT);
+		return false;
+	}
+	return true;
+}
+
+/* What inih would not tell. False: the line is not shown to inih. */
+static bool look(struct reader *r, const char *line, const char *end)
+{
+	const char *text = line;
+
+	if (memchr(line, '\0', (size_t)(end - line))) {
+		report_add(r->report, r->line, "a NUL byte: this is not a text file");
+		return false;
+	}
+	if (end - line > LINE_LIMIT) {
+		report_add(r->report, r->line,
+			   "the line is longer than %d characters: give the key again, or go on in an "
+			   "indented line below",
+			   LINE_LIMIT);
+		return false;
+	}
+	while (text < end && isspace((unsigned char)*text))
+		text++;
+	r->indented = text > line && text < end;
+	if (text == end || *text == ';' || *text == '#')
+		return true;
+	if (*text == '[')
+		return look_at_heading(r, text, end);
+	return r->indented || look_at_entry(r, text, end);
+}
+
+/* An ini_reader: one line for each call, as fgets(3). */
+static char *next_line(char *buffer, int size, void *stream)
+{
+	struct reader *r = stream;
+	const char *line = r->at, *end, *next;
+
+	if (line == r->end)
+		return NULL;
+	end = memchr(line, '\n', (size_t)(r->end - line));
+	next = end ? end + 1 : r->end;
+	end = end ? end : r->end;
+	if (end > line && end[-1] == '\r')
+		end--;
+	r->at = next;
+	r->line++;
+	if (!look(r, line, end) || end - line > size - 2)
+		end = line;
+	memcpy(buffer, line, (size_t)(end - line));
+	strcpy(buffer + (end - line), "\n");
+	return buffer;
+}
+
+/* An ini_handler: nonzero means all right. */
+static int take_entry(void *user, const char *section, const char *key, const char *value)
+{
+	struct reader *r = user;
+	struct ini_section *s;
+
+	(void)section;
+	if (!r->out->count) {
+		report_add(r->report, r->line, "'%s' stands before the first [section]", key);
+		return 1;
+	}
+	s = &r->out->at[r->out->count - 1];
+	s->at = more_room(s->at, s->count, sizeof(*s->at));
+	s->at[s->count++] = (struct ini_entry){.line = r->line,
+					       .key = copy_text(key, strlen(key)),
+					       .value = copy_text(value, strlen(value)),
+					       .continued = r->indented};
+	return 1;
+}
+
+void ini_read(struct ini *out, const char *bytes, size_t len, struct report *report)
+{
+	struct reader r = {.out = out, .report = report, .at = bytes, .end = bytes + len};
+	int first_bad;
+
+	*out = (struct ini){0};
+	first_bad = ini_parse_stream(next_line, &r, take_entry, &r);
+	/* look() hides most bad lines from inih; it goes on after the others, and answers the
+	 * number of the first. */
+	if (first_bad > 0)
+		report_add(report, first_bad, "expected KEY = VALUE or [SECTION]");
+	else if (first_bad < 0)
+		panic("out of memory");
+}
+
+void ini_free(struct ini *ini)
+{
+	for (size_t i = 0; i < ini->count; i++) {
+		for (size_t k = 0; k < ini->at[i].count; k++) {
+			free(ini->at[i].at[k].key);
+			free(ini->at[i].at[k].value);
+		}
+		free(ini->at[i].at);
+		free(ini->at[i].name);
+	}
+	free(ini->at);
+	*ini = (struct ini){0};
+}

@@ -1,0 +1,170 @@
+#include "config/keys.h"
+
+#include <string.h>
+
+#include "config/value.h"
+
+static const char *set_number(const struct key *k, void *field, const char *text)
+{
+	return value_number(text, k->min, k->max, k->fallback && !strcmp(k->fallback, "auto"), field);
+}
+
+static const char *set_duration(const struct key *k, void *field, const char *text)
+{
+	return value_duration(text, k->min, k->max, field);
+}
+
+static const char *set_choice(const struct key *k, void *field, const char *text)
+{
+	return value_choice(text, k->words, field);
+}
+
+static const char *set_ports(const struct key *k, void *field, const char *text)
+{
+	(void)k;
+	return value_ports(text, field);
+}
+
+static const char *set_addrs(const struct key *k, void *field, const char *text)
+{
+	(void)k;
+	return value_addrs(text, field);
+}
+
+static const char *set_target(const struct key *k, void *field, const char *text)
+{
+	(void)k;
+	return value_target(text, field);
+}
+
+static const char *set_server(const struct key *k, void *field, const char *text)
+{
+	(void)k;
+	return value_server(text, field);
+}
+
+static const char *set_text(const struct key *k, void *field, const char *text)
+{
+	(void)k;
+	if (!*text)
+		return "a value";
+	value_replace(field, text);
+	return NULL;
+}
+
+/* In the order of their enums. */
+static const char *const log_words[] = {"logfmt", "json", NULL};
+static const char *const level_words[] = {"error", "warn", "info", "debug", NULL};
+static const char *const send_proxy_words[] = {"off", "v1", "v2", NULL};
+static const char *const profile_words[] = {"auto", "smtp", "imap", "http", "https", "raw", NULL};
+
+#define SECOND 1000ull
+#define DAY (86400 * SECOND)
+
+#define FIELD(type, member) offsetof(struct type, member)
+
+/* The same four in [listen] and [backend]. */
+#define TIMEOUT_KEYS(type)                                                                             \
+	{.name = "idle", .offset = FIELD(type, timeouts.idle), .set = set_duration, .min = SECOND,      \
+	 .max = 30 * DAY, .shown = "by profile", .help = "A flow ends when nothing moved for this long."}, \
+	{.name = "half-closed", .offset = FIELD(type, timeouts.half_closed), .set = set_duration,       \
+	 .min = SECOND, .max = 30 * DAY, .shown = "by profile",                                         \
+	 .help = "After one side ended, the flow ends when nothing moved for this long."},              \
+	{.name = "keepalive", .offset = FIELD(type, timeouts.keepalive), .set = set_duration,           \
+	 .min = SECOND, .max = DAY, .shown = "30s",                                                     \
+	 .help = "Silence on this leg before TCP asks whether the peer is still there."},               \
+	{.name = "user-timeout", .offset = FIELD(type, timeouts.user_timeout), .set = set_duration,     \
+	 .min = SECOND, .max = DAY, .shown = "by profile",                                              \
+	 .help = "This leg ends when its peer acknowledges nothing, or has no room, for this long."}
+
+static const struct key global_keys[] = {
+	{.name = "workers", .offset = FIELD(global_conf, workers), .set = set_number, .fallback = "auto",
+	 .min = 1, .max = 256, .help = "Threads with a ring each; auto: one a core."},
+	{.name = "max-flows", .offset = FIELD(global_conf, max_flows), .set = set_number,
+	 .fallback = "auto", .min = 1, .max = 10000000,
+	 .help = "Connections at a time; further clients wait. auto: what the descriptor limit allows."},
+	{.name = "log", .offset = FIELD(global_conf, log), .set = set_choice, .fallback = "logfmt",
+	 .words = log_words, .help = "How a line of the log is written: logfmt or json."},
+	{.name = "log-level", .offset = FIELD(global_conf, log_level), .set = set_choice,
+	 .fallback = "info", .words = level_words,
+	 .help = "error, warn, info (a line for each flow) or debug."},
+	{.name = "drain", .offset = FIELD(global_conf, drain), .set = set_duration, .fallback = "30s",
+	 .min = 0, .max = DAY, .help = "How long flows may finish after SIGTERM before they are reset."},
+};
+
+static const struct key listen_keys[] = {
+	{.name = "ports", .offset = FIELD(listen_conf, ports), .set = set_ports, .shown = "25 465 587",
+	 .repeats = true, .required = true,
+	 .help = "Ports to listen on: 25, 25>10025 (leads to another port), 8000-8010."},
+	{.name = "bind", .offset = FIELD(listen_conf, bind), .set = set_addrs, .fallback = "0.0.0.0 ::",
+	 .repeats = true, .help = "Local addresses; IPv4 and IPv6 are sockets of their own."},
+	{.name = "backend", .offset = FIELD(listen_conf, target), .set = set_target,
+	 .shown = "stalwart", .required = true,
+	 .help = "Where connections lead: NAME or NAME:PORT of a [backend NAME]."},
+	{.name = "profile", .offset = FIELD(listen_conf, profile), .set = set_choice, .fallback = "auto",
+	 .words = profile_words, .help = "Which timeouts fit: auto (by port), smtp, imap, http, https, raw."},
+	{.name = "path", .offset = FIELD(listen_conf, path), .set = set_text, .fallback = "auto",
+	 .help = "What moves the bytes: auto, copy, splice or ring-splice; see `tailsplice paths`."},
+	TIMEOUT_KEYS(listen_conf),
+};
+
+static const struct key backend_keys[] = {
+	{.name = "server", .offset = FIELD(backend_conf, servers), .set = set_server,
+	 .shown = "192.0.2.10", .repeats = true, .required = true,
+	 .help = "HOST or HOST:PORT; without a port the listener's. Several are tried in turn."},
+	{.name = "send-proxy", .offset = FIELD(backend_conf, send_proxy), .set = set_choice,
+	 .fallback = "off", .words = send_proxy_words,
+	 .help = "PROXY protocol header to the server, so that it knows the client: off, v1, v2."},
+	{.name = "connect-timeout", .offset = FIELD(backend_conf, connect_timeout), .set = set_duration,
+	 .fallback = "5s", .min = 100, .max = 300 * SECOND,
+	 .help = "How long one address of a server may take to answer."},
+	TIMEOUT_KEYS(backend_conf),
+};
+
+_Static_assert(ARRAY_LEN(listen_keys) <= SECTION_KEYS_MAX, "raise SECTION_KEYS_MAX");
+
+const struct key *keys_of(enum section_kind kind, size_t *count)
+{
+	switch (kind) {
+	case SECTION_GLOBAL:
+		*count = ARRAY_LEN(global_keys);
+		return global_keys;
+	case SECTION_LISTEN:
+		*count = ARRAY_LEN(listen_keys);
+		return listen_keys;
+	case SECTION_BACKEND:
+		*count = ARRAY_LEN(backend_keys);
+		return backend_keys;
+	default:
+		*count = 0;
+		return NULL;
+	}
+}
+
+const struct key *key_find(enum section_kind kind, const char *name)
+{
+	size_t count;
+	const struct key *keys = keys_of(kind, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+const char *section_word(enum section_kind kind)
+{
+	static const char *const words[] = {[SECTION_GLOBAL] = "global", [SECTION_DEFAULTS] = "defaults",
+					    [SECTION_LISTEN] = "listen", [SECTION_BACKEND] = "backend"};
+
+	return words[kind];
+}
+
+int key_line(enum section_kind kind, const struct section *s, const char *name)
+{
+	size_t count;
+	const struct key *k = key_find(kind, name);
+	int line = k ? s->key_line[k - keys_of(kind, &count)] : 0;
+
+	return line ? line : s->line;
+}

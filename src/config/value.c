@@ -1,0 +1,302 @@
+#include "config/value.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLANKS " \t,"
+
+/* Ports of one listener, at most: a typo such as 1-65535 would eat every descriptor. */
+#define PORTS_MAX 1024
+
+/* The longest host name (RFC 1035 2.3.4) and a port. */
+#define HOST_MAX 253
+
+static _Thread_local char expected[400];
+
+#define EXPECT(...) (snprintf(expected, sizeof(expected), __VA_ARGS__), expected)
+
+static void *grow(void *at, size_t count, size_t size)
+{
+	void *more = realloc(at, (count + 1) * size);
+
+	if (!more)
+		panic("out of memory");
+	return more;
+}
+
+void value_replace(char **out, const char *text)
+{
+	char *copy = strdup(text);
+
+	if (!copy)
+		panic("out of memory");
+	free(*out);
+	*out = copy;
+}
+
+/* Digits only: strtoull(3) would take blanks, signs and other bases. */
+static bool read_number(const char *text, size_t len, uint64_t *out)
+{
+	uint64_t n = 0;
+
+	if (len == 0 || len > 18)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if (!isdigit((unsigned char)text[i]))
+			return false;
+		n = 10 * n + (uint64_t)(text[i] - '0');
+	}
+	*out = n;
+	return true;
+}
+
+const char *value_number(const char *text, uint64_t min, uint64_t max, bool auto_word, uint64_t *out)
+{
+	uint64_t n;
+
+	if (auto_word && strcmp(text, "auto") == 0) {
+		*out = 0;
+		return NULL;
+	}
+	if (!read_number(text, strlen(text), &n) || n < min || n > max)
+		return EXPECT("a number from %llu to %llu%s", (unsigned long long)min,
+			      (unsigned long long)max, auto_word ? ", or auto" : "");
+	*out = n;
+	return NULL;
+}
+
+static const struct {
+	const char *suffix;
+	msec_t factor;
+} units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+
+static char *format_duration(msec_t ms, char out[static 24])
+{
+	size_t u = ARRAY_LEN(units) - 1;
+
+	while (u > 0 && ms % units[u].factor)
+		u--;
+	snprintf(out, 24, "%llu%s", (unsigned long long)(ms / units[u].factor), units[u].suffix);
+	return out;
+}
+
+const char *value_duration(const char *text, msec_t min, msec_t max, msec_t *out)
+{
+	size_t digits = strspn(text, "0123456789");
+	char low[24], high[24];
+	uint64_t n;
+
+	for (size_t u = 0; u < ARRAY_LEN(units); u++) {
+		if (strcmp(text + digits, units[u].suffix) != 0)
+			continue;
+		if (digits > 9 || !read_number(text, digits, &n) || n * units[u].factor < min ||
+		    n * units[u].factor > max)
+			break;
+		*out = n * units[u].factor;
+		return NULL;
+	}
+	return EXPECT("a time from %s to %s with its unit (500ms, 10s, 35m, 1h)", format_duration(min, low),
+		      format_duration(max, high));
+}
+
+const char *value_choice(const char *text, const char *const *words, unsigned *out)
+{
+	size_t used;
+
+	for (unsigned i = 0; words[i]; i++) {
+		if (strcmp(words[i], text) == 0) {
+			*out = i;
+			return NULL;
+		}
+	}
+	used = (size_t)snprintf(expected, sizeof(expected), "one of");
+	for (unsigned i = 0; words[i]; i++)
+		used += (size_t)snprintf(expected + used, sizeof(expected) - used, " %s", words[i]);
+	return expected;
+}
+
+static bool read_port(const char *text, size_t len, uint16_t *out)
+{
+	uint64_t n;
+
+	if (!read_number(text, len, &n) || n < 1 || n > 65535)
+		return false;
+	*out = (uint16_t)n;
+	return true;
+}
+
+static const char *add_port(struct port_maps *out, uint16_t from, uint16_t to)
+{
+	for (size_t i = 0; i < out->count; i++)
+		if (out->at[i].from == from)
+			return EXPECT("each port once, but %u stands there twice", from);
+	if (out->count == PORTS_MAX)
+		return EXPECT("at most %d ports in one listener", PORTS_MAX);
+	out->at = grow(out->at, out->count, sizeof(*out->at));
+	out->at[out->count++] = (struct port_map){.from = from, .to = to};
+	return NULL;
+}
+
+static const char *add_range(struct port_maps *out, const char *word, size_t dash)
+{
+	uint16_t first, last;
+	const char *wrong = NULL;
+
+	if (!read_port(word, dash, &first) || !read_port(word + dash + 1, strlen(word + dash + 1), &last) ||
+	    first > last)
+		return EXPECT("a range like 8000-8010, not '%.32s'", word);
+	for (unsigned port = first; port <= last && !wrong; port++)
+		wrong = add_port(out, (uint16_t)port, (uint16_t)port);
+	return wrong;
+}
+
+static const char *add_word(struct port_maps *out, const char *word)
+{
+	size_t dash = strcspn(word, "-"), arrow = strcspn(word, ">");
+	uint16_t from, to;
+
+	if (word[dash])
+		return add_range(out, word, dash);
+	if (!read_port(word, arrow, &from))
+		return EXPECT("ports like 25, 25>10025 or 8000-8010, not '%.32s'", word);
+	to = from;
+	if (word[arrow] && !read_port(word + arrow + 1, strlen(word + arrow + 1), &to))
+		return EXPECT("a port from 1 to 65535 behind '>', not '%.32s'", word);
+	return add_port(out, from, to);
+}
+
+/* Calls `add` with each blank- or comma-separated word, until one complains. */
+static const char *each_word(const char *text, void *out, const char *(*add)(void *out, const char *word))
+{
+	char *copy = NULL, *rest, *word;
+	const char *wrong = NULL;
+	bool any = false;
+
+	value_replace(&copy, text);
+	rest = copy;
+	while (!wrong && (word = strsep(&rest, BLANKS))) {
+		if (!*word)
+			continue;
+		any = true;
+		wrong = add(out, word);
+	}
+	free(copy);
+	return wrong || any ? wrong : "a value";
+}
+
+static const char *add_port_word(void *out, const char *word)
+{
+	return add_word(out, word);
+}
+
+const char *value_ports(const char *text, struct port_maps *out)
+{
+	return each_word(text, out, add_port_word);
+}
+
+static const char *add_addr_word(void *list, const char *word)
+{
+	struct addrs *out = list;
+	struct addr a;
+
+	if (!addr_parse(&a, word, 0))
+		return EXPECT("IP addresses, not '%.64s'", word);
+	for (size_t i = 0; i < out->count; i++)
+		if (addr_equal(&out->at[i], &a))
+			return EXPECT("each address once, but %.64s stands there twice", word);
+	out->at = grow(out->at, out->count, sizeof(*out->at));
+	out->at[out->count++] = a;
+	return NULL;
+}
+
+const char *value_addrs(const char *text, struct addrs *out)
+{
+	return each_word(text, out, add_addr_word);
+}
+
+const char *value_name(const char *text)
+{
+	if (!*text)
+		return "a name";
+	for (const char *p = text; *p; p++)
+		if (!isalnum((unsigned char)*p) && !strchr("-_.", *p))
+			return "a name of letters, digits, '-', '_' and '.'";
+	return NULL;
+}
+
+const char *value_target(const char *text, struct target *out)
+{
+	size_t colon = strcspn(text, ":");
+	uint16_t port = 0;
+	char name[64];
+
+	if (colon >= sizeof(name) || (text[colon] && !read_port(text + colon + 1, strlen(text + colon + 1), &port)))
+		return "NAME or NAME:PORT of a backend";
+	memcpy(name, text, colon);
+	name[colon] = '\0';
+	if (value_name(name))
+		return "NAME or NAME:PORT of a backend";
+	value_replace(&out->name, name);
+	out->port = port;
+	return NULL;
+}
+
+/* A host name's shape (RFC 1123 2.1), with '_' as some networks use it. */
+static bool is_host_name(const char *text)
+{
+	size_t len = strlen(text);
+
+	if (len == 0 || len > HOST_MAX || text[0] == '-' || text[0] == '.')
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)text[i]) && !strchr("-_.", text[i]))
+			return false;
+	/* All digits and dots is an address with a typo, not a name. */
+	return strspn(text, "0123456789.") < len;
+}
+
+static const char *check_host(const char *host)
+{
+	struct addr a;
+
+	if (addr_parse(&a, host, 0))
+		return NULL;
+	if (!is_host_name(host))
+		return "HOST or HOST:PORT, where HOST is an IP address or a host name";
+	if (!strchr(host, '.') && strcmp(host, "localhost") != 0)
+		return EXPECT("a full name: '%.64s' has no dot; a bare MagicDNS name resolves only where "
+			      "the search domain is set, so write %.64s.TAILNET.ts.net",
+			      host, host);
+	return NULL;
+}
+
+const char *value_server(const char *text, struct servers *out)
+{
+	const char *colon = strrchr(text, ':'), *wrong;
+	char host[HOST_MAX + 3];
+	size_t len = strlen(text);
+	uint16_t port = 0;
+	struct addr a;
+
+	/* A bare IPv6 literal is all colons and no port. */
+	if (colon && !addr_parse(&a, text, 0)) {
+		if (!read_port(colon + 1, strlen(colon + 1), &port))
+			return "a port from 1 to 65535 behind the last ':' (an IPv6 address with a port "
+			       "needs brackets: [2001:db8::1]:25)";
+		len = (size_t)(colon - text);
+	}
+	if (len >= sizeof(host))
+		return "HOST or HOST:PORT of at most 253 characters";
+	memcpy(host, text, len);
+	host[len] = '\0';
+	wrong = check_host(host);
+	if (wrong)
+		return wrong;
+	out->at = grow(out->at, out->count, sizeof(*out->at));
+	out->at[out->count] = (struct server_conf){.port = port};
+	value_replace(&out->at[out->count++].host, host);
+	return NULL;
+}

@@ -1,0 +1,67 @@
+#include "edge/admit.h"
+
+#include "base/bits.h"
+#include "base/log.h"
+
+/* Pipes are needed only while bytes are stuck in them; two descriptors each. */
+#define PIPES_SHARE 20
+#define PIPES_LEAST 2
+/* pipe-user-pages-soft (pipe(7)) allows 16384 pages: 256 pipes of 256 KiB. */
+#define PIPES_MOST 256
+
+void admit_init(struct admit *a, size_t max_flows)
+{
+	*a = (struct admit){.max_flows = max_flows};
+}
+
+bool admit_enter(struct admit *a)
+{
+	if (atomic_fetch_add_explicit(&a->flows, 1, memory_order_relaxed) < a->max_flows)
+		return true;
+	atomic_fetch_sub_explicit(&a->flows, 1, memory_order_relaxed);
+	return false;
+}
+
+/* The strain is over well below the point where it began, or the log would flicker. */
+static bool is_eased(const struct admit *a, size_t flows)
+{
+	return flows < a->max_flows - a->max_flows / 8;
+}
+
+void admit_leave(struct admit *a)
+{
+	size_t before = atomic_fetch_sub_explicit(&a->flows, 1, memory_order_relaxed);
+
+	if (!atomic_load_explicit(&a->strained, memory_order_relaxed) || !is_eased(a, before - 1))
+		return;
+	if (atomic_exchange(&a->strained, false))
+		log_info("accept goes on without pauses: %zu flows of at most %zu; paused %llu times since the start",
+			 before - 1, a->max_flows, (unsigned long long)atomic_load(&a->pauses));
+}
+
+size_t admit_room(const struct admit *a)
+{
+	size_t flows = atomic_load_explicit(&a->flows, memory_order_relaxed);
+
+	return flows < a->max_flows ? a->max_flows - flows : 0;
+}
+
+void admit_strain(struct admit *a, const char *reason)
+{
+	atomic_fetch_add_explicit(&a->pauses, 1, memory_order_relaxed);
+	if (!atomic_exchange(&a->strained, true))
+		log_warn("accept paused: %s; %zu flows of at most %zu; clients wait until a flow ends (raise "
+			 "LimitNOFILE or max-flows)",
+			 reason, atomic_load(&a->flows), a->max_flows);
+}
+
+struct fd_budget admit_budget(size_t limit, size_t fixed)
+{
+	struct fd_budget b = {.limit = limit};
+	size_t used;
+
+	b.pipes = min_of(max_of(limit / PIPES_SHARE / 2, (size_t)PIPES_LEAST), (size_t)PIPES_MOST);
+	used = fixed + 2 * b.pipes;
+	b.max_flows = limit > used + 2 ? (limit - used) / 2 : 1;
+	return b;
+}

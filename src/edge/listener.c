@@ -1,0 +1,151 @@
+#include "edge/listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backend/leg_options.h"
+#include "base/log.h"
+
+/* The kernel cuts it to net.core.somaxconn. */
+#define BACKLOG 4096
+
+/* With fewer places left, connections are accepted one at a time: multishot would take all
+ * that wait, only to refuse them. */
+#define SINGLE_BELOW 256
+
+static int set_flag(int fd, int level, int name)
+{
+	const int on = 1;
+
+	return setsockopt(fd, level, name, &on, sizeof(on)) < 0 ? -errno : 0;
+}
+
+static int bound_socket(const struct addr *at, bool shared)
+{
+	int fd = socket(at->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP), err = 0;
+
+	if (fd < 0)
+		return -errno;
+	err = set_flag(fd, SOL_SOCKET, SO_REUSEADDR);
+	if (!err && shared)
+		err = set_flag(fd, SOL_SOCKET, SO_REUSEPORT);
+	if (!err && at->sa.sa_family == AF_INET6)
+		err = set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY);
+	if (!err && bind(fd, &at->sa, addr_len(at)) < 0)
+		err = -errno;
+	if (!err)
+		return fd;
+	close(fd);
+	return err;
+}
+
+int listener_probe(const struct addr *at)
+{
+	int fd = bound_socket(at, false);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
+int listener_open(const struct plan_entry *plan, bool shared)
+{
+	int fd = bound_socket(&plan->at, shared), err;
+
+	if (fd < 0)
+		return fd;
+	leg_options_set(fd, &plan->client);
+	if (listen(fd, BACKLOG) == 0)
+		return fd;
+	err = -errno;
+	close(fd);
+	return err;
+}
+
+static void arm(struct listener *l)
+{
+	ring_accept(l->ring, &l->accept, l->fd, admit_room(l->admit) > SINGLE_BELOW);
+}
+
+static void pause_accept(struct listener *l, const char *reason)
+{
+	if (l->paused)
+		return;
+	l->paused = true;
+	ring_cancel(l->ring, &l->accept);
+	admit_strain(l->admit, reason);
+}
+
+static const char *out_of(int err)
+{
+	switch (err) {
+	case -EMFILE:
+		return "out of file descriptors (RLIMIT_NOFILE)";
+	case -ENFILE:
+		return "the system is out of file descriptors (fs.file-max)";
+	case -ENOBUFS:
+	case -ENOMEM:
+		return "out of memory for sockets";
+	default:
+		return NULL;
+	}
+}
+
+static void on_accept(struct op *op, int res)
+{
+	struct listener *l = container_of(op, struct listener, accept);
+
+	if (res >= 0)
+		l->accepted(l, res);
+	else if (out_of(res))
+		pause_accept(l, out_of(res));
+	/* Anything else concerns one connection that is gone already (accept(2), "Error handling"). */
+	if (l->closed || l->paused)
+		return;
+	if (!admit_room(l->admit))
+		pause_accept(l, "max-flows reached");
+	else if (!op->armed)
+		arm(l);
+	else if (admit_room(l->admit) <= SINGLE_BELOW)
+		ring_cancel(l->ring, op);
+}
+
+void listener_start(struct listener *l, struct ring *ring, struct admit *admit)
+{
+	l->accept.done = on_accept;
+	l->ring = ring;
+	l->admit = admit;
+	arm(l);
+}
+
+void listener_resume(struct listener *l)
+{
+	if (!l->paused || l->closed || l->accept.armed || !admit_room(l->admit))
+		return;
+	l->paused = false;
+	arm(l);
+}
+
+/* Closing would reset them. */
+static void take_waiting(struct listener *l)
+{
+	int fd;
+
+	fcntl(l->fd, F_SETFL, O_NONBLOCK);
+	while ((fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+		l->accepted(l, fd);
+}
+
+void listener_close(struct listener *l)
+{
+	if (l->closed)
+		return;
+	l->closed = true;
+	take_waiting(l);
+	ring_cancel(l->ring, &l->accept);
+	ring_close_fd(l->ring, l->fd);
+	l->fd = -1;
+}

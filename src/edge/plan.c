@@ -1,0 +1,125 @@
+#include "edge/plan.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/keys.h"
+#include "config/profile.h"
+#include "relay/paths.h"
+
+static const struct path *find_path(const struct listen_conf *l, struct report *report)
+{
+	const struct path *p = path_find(l->path);
+	char known[128] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; !p && paths[i]; i++)
+		used += (size_t)snprintf(known + used, sizeof(known) - used, " %s", paths[i]->name);
+	if (!p)
+		report_add(report, key_line(SECTION_LISTEN, &l->section, "path"),
+			   "path: '%.40s': expected one of%s", l->path, known);
+	return p;
+}
+
+/* A port may come from three places; two of them would contradict each other silently. */
+static void check_ports(const struct listen_conf *l, struct report *report)
+{
+	int line = key_line(SECTION_LISTEN, &l->section, "backend");
+	const struct servers *servers = &l->backend->servers;
+
+	for (size_t i = 0; i < servers->count; i++)
+		if (servers->at[i].port && l->target.port)
+			report_add(report, line,
+				   "backend: %s:%u names a port, and server = %s:%u in line %d names its own: "
+				   "drop one",
+				   l->target.name, l->target.port, servers->at[i].host, servers->at[i].port,
+				   key_line(SECTION_BACKEND, &l->backend->section, "server"));
+	for (size_t i = 0; i < l->ports.count; i++) {
+		if (l->ports.at[i].from == l->ports.at[i].to)
+			continue;
+		if (l->target.port)
+			report_add(report, line, "backend: %s:%u names a port, and ports = %u>%u does too: drop one",
+				   l->target.name, l->target.port, l->ports.at[i].from, l->ports.at[i].to);
+	}
+}
+
+static void add_entry(struct plan *p, const struct listen_conf *l, const struct addr *bind,
+		      const struct port_map *port, const struct path *path)
+{
+	struct plan_entry *e = &p->at[p->count++];
+
+	*e = (struct plan_entry){.conf = l, .backend = l->backend, .at = *bind, .path = path};
+	addr_set_port(&e->at, port->from);
+	e->profile = profile_of((enum profile)l->profile, port->from);
+	e->client = profile_client_timeouts(e->profile, &l->timeouts, &l->backend->timeouts);
+	e->dial.timeouts = profile_server_timeouts(e->profile, &l->backend->timeouts, &l->timeouts);
+	e->dial.port = l->target.port ? l->target.port : port->to;
+}
+
+/* 0.0.0.0 and 192.0.2.1 on one port are two sockets that may both exist, as in any server. */
+static void check_twins(const struct plan *p, struct report *report)
+{
+	char text[ADDR_TEXT];
+
+	for (size_t i = 0; i < p->count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (addr_equal(&p->at[i].at, &p->at[j].at))
+				report_add(report, key_line(SECTION_LISTEN, &p->at[i].conf->section, "ports"),
+					   "ports: %s belongs to [listen %s] in line %d already",
+					   addr_format(&p->at[i].at, text), p->at[j].conf->section.name,
+					   p->at[j].conf->section.line);
+}
+
+bool plan_make(struct plan *p, const struct config *c, struct report *report)
+{
+	size_t before = report->count, room = 0;
+	const struct path *path;
+
+	for (size_t i = 0; i < c->nlistens; i++)
+		room += c->listens[i].ports.count * c->listens[i].bind.count;
+	*p = (struct plan){.at = calloc(room, sizeof(*p->at))};
+	if (!p->at)
+		panic("out of memory");
+	for (size_t i = 0; i < c->nlistens; i++) {
+		const struct listen_conf *l = &c->listens[i];
+
+		path = find_path(l, report);
+		check_ports(l, report);
+		for (size_t k = 0; path && k < l->ports.count; k++)
+			for (size_t b = 0; b < l->bind.count; b++)
+				add_entry(p, l, &l->bind.at[b], &l->ports.at[k], path);
+	}
+	check_twins(p, report);
+	return report->count == before;
+}
+
+void plan_free(struct plan *p)
+{
+	free(p->at);
+	*p = (struct plan){0};
+}
+
+static void print_server(const struct plan_entry *e, const struct server_conf *s, FILE *to)
+{
+	const char *shape = strchr(s->host, ':') && s->host[0] != '[' ? " [%s]:%u" : " %s:%u";
+
+	fprintf(to, shape, s->host, s->port ? s->port : e->dial.port);
+}
+
+void plan_print(const struct plan *p, FILE *to)
+{
+	static const char *const headers[] = {"no PROXY header", "PROXY v1", "PROXY v2"};
+	char at[ADDR_TEXT];
+
+	for (size_t i = 0; i < p->count; i++) {
+		const struct plan_entry *e = &p->at[i];
+
+		fprintf(to, "%-12s %-22s -> %s", e->conf->section.name, addr_format(&e->at, at),
+			e->backend->section.name);
+		for (size_t k = 0; k < e->backend->servers.count; k++)
+			print_server(e, &e->backend->servers.at[k], to);
+		fprintf(to, "  (%s, path %s, profile %s, idle %" PRIu64 "s)\n", headers[e->backend->send_proxy],
+			e->path->name, profile_name(e->profile), e->client.idle / 1000);
+	}
+}

@@ -1,0 +1,38 @@
+#include "edge/why.h"
+
+static const struct {
+	const char *name, *help;
+} reasons[WHY_COUNT] = {
+	[WHY_NONE] = {"-", "it has not ended"},
+	[WHY_CLIENT_EOF] = {"client-eof", "both sides ended in order, the client first"},
+	[WHY_SERVER_EOF] = {"server-eof", "both sides ended in order, the server first"},
+	[WHY_CLIENT_RESET] = {"client-reset", "the client broke the connection, or no longer answered"},
+	[WHY_SERVER_RESET] = {"server-reset", "the server broke the connection, or no longer answered"},
+	[WHY_IDLE] = {"idle", "nothing moved either way for `idle`"},
+	[WHY_HALF_CLOSED] = {"half-closed", "one side had ended and nothing moved for `half-closed`"},
+	[WHY_HEAD_TIMEOUT] = {"head-timeout", "the client's first bytes did not come in time"},
+	[WHY_NO_ADDRESS] = {"no-address", "no server of the backend has an address"},
+	[WHY_CONNECT_REFUSED] = {"connect-refused", "the server refused the connection, or no route leads to it"},
+	[WHY_CONNECT_TIMEOUT] = {"connect-timeout", "the server did not answer within `connect-timeout`"},
+	[WHY_BACKEND_DOWN] = {"backend-down", "every server of the backend is marked down"},
+	[WHY_DENIED] = {"denied", "allow, deny or a ban says no to this client"},
+	[WHY_LIMIT_SOURCE] = {"limit-source", "this client has max-flows-per-source connections"},
+	[WHY_LIMIT_RATE] = {"limit-rate", "this client connects faster than rate-per-source"},
+	[WHY_LIMIT_FLOWS] = {"limit-flows", "there are max-flows connections"},
+	[WHY_BAD_PROXY] = {"bad-proxy", "a PROXY header is wrong, missing or not allowed"},
+	[WHY_NO_ROUTE] = {"no-route", "no route of the listener matches"},
+	[WHY_DRAIN] = {"drain", "tailsplice stopped, and `drain` was over"},
+	[WHY_RELOAD] = {"reload", "a reload ended it"},
+	[WHY_KILLED] = {"killed", "the operator ended it"},
+	[WHY_ERROR] = {"error", "tailsplice could not go on: memory, descriptors or source ports ran out"},
+};
+
+const char *why_name(enum why w)
+{
+	return reasons[w].name;
+}
+
+const char *why_help(enum why w)
+{
+	return reasons[w].help;
+}

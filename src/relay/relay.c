@@ -1,0 +1,257 @@
+#include "relay/relay.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "relay/held.h"
+
+/* POLLOUT costs one result when the poll is armed and after that only what follows a full
+ * socket buffer; POLLPRI says that there is an urgent mark in the way. */
+#define LEG_EVENTS (POLLIN | POLLOUT | POLLPRI | POLLRDHUP)
+
+static void end(struct relay *r, enum relay_end how)
+{
+	if (r->ended)
+		return;
+	r->ended = true;
+	r->host->ended(r, how);
+}
+
+static void broken(struct relay *r, const struct leg *leg)
+{
+	if (!r->ended)
+		r->broken_side = (uint8_t)(leg - r->leg);
+	end(r, RELAY_BROKEN);
+}
+
+/* shutdown(2) rather than IORING_OP_SHUTDOWN: the opcode always goes to a kernel worker
+ * thread (io_uring/net.c, REQ_F_FORCE_ASYNC), and the call does not block on TCP. */
+static void pass_end(struct relay *r, struct half *h)
+{
+	shutdown(half_dst(r, h)->fd, SHUT_WR);
+	h->state = HALF_SHUT;
+	r->last_moved = r->host->now;
+	if (r->one_ended) {
+		end(r, RELAY_CLOSED);
+		return;
+	}
+	r->one_ended = true;
+	r->first_end = (uint8_t)(h - r->half);
+}
+
+static void run_soon(struct relay *r)
+{
+	if (list_empty(&r->runnable))
+		list_add(&r->host->runnable, &r->runnable);
+}
+
+static void drive(struct relay *r, struct half *h);
+
+/* A failed leg still delivers what arrived before the failure, as it would without us (a
+ * server's last words before its reset); then, or when the other side takes no more, the other
+ * leg is reset. */
+static void settle_failure(struct relay *r, struct leg *leg)
+{
+	struct half *from = &r->half[leg->server];
+
+	if (r->ended || !leg->failed || held_in_flight(from))
+		return;
+	if (from->state == HALF_OPEN && from->readable && !from->blocked)
+		return;
+	broken(r, leg);
+}
+
+static void fail_leg(struct relay *r, struct leg *leg)
+{
+	struct half *from = &r->half[leg->server];
+
+	if (leg->failed) {
+		broken(r, leg);
+		return;
+	}
+	leg->failed = true;
+	from->readable = from->to_end = true;
+	drive(r, from);
+	settle_failure(r, leg);
+}
+
+static void conclude(struct relay *r, struct half *h, enum pump result)
+{
+	switch (result) {
+	case PUMP_DRY:
+	case PUMP_BUSY:
+		break;
+	case PUMP_FULL:
+		/* Room may have been reported while a flight was out. */
+		h->readable = true;
+		h->blocked = !h->writable;
+		if (!h->blocked)
+			run_soon(r);
+		break;
+	case PUMP_MORE:
+		h->readable = true;
+		run_soon(r);
+		break;
+	case PUMP_EOF:
+		/* After a failure a socket reads as ended, once the error was fetched: passing that
+		 * on would make a cut stream look complete. */
+		if (half_src(r, h)->failed)
+			broken(r, half_src(r, h));
+		else
+			pass_end(r, h);
+		break;
+	case PUMP_SRC_FAILED:
+		broken(r, half_src(r, h));
+		break;
+	case PUMP_DST_FAILED:
+		fail_leg(r, half_dst(r, h));
+		break;
+	case PUMP_FAILED:
+		end(r, RELAY_FAILED);
+		break;
+	}
+}
+
+static void drive(struct relay *r, struct half *h)
+{
+	uint64_t before = h->moved;
+	enum pump result;
+
+	if (r->ended || h->state == HALF_SHUT || h->blocked || held_in_flight(h))
+		return;
+	if (!h->readable && !held_bytes(h))
+		return;
+	h->readable = h->writable = false;
+	result = r->path->pump(r, h);
+	if (h->moved != before)
+		r->last_moved = r->host->now;
+	conclude(r, h, result);
+}
+
+static void note_events(struct leg *leg, struct half *from, struct half *to, unsigned mask)
+{
+	if (mask & (POLLIN | POLLRDHUP | POLLHUP | POLLERR))
+		from->readable = true;
+	if (mask & (POLLRDHUP | POLLHUP | POLLERR))
+		from->to_end = true;
+	if (mask & POLLPRI)
+		from->urgent = true;
+	if (mask & (POLLOUT | POLLERR | POLLHUP)) {
+		to->writable = true;
+		to->blocked = false;
+	}
+	if (mask & POLLERR)
+		leg->failed = true;
+}
+
+static void on_ready(struct op *op, int res)
+{
+	struct leg *leg = container_of(op, struct leg, poll);
+	struct relay *r = container_of(leg - leg->server, struct relay, leg[0]);
+	struct half *from = &r->half[leg->server];
+	struct half *to = &r->half[!leg->server];
+
+	if (r->closing)
+		return;
+	if (res < 0) {
+		broken(r, leg);
+		return;
+	}
+	note_events(leg, from, to, (unsigned)res);
+	if (!op->armed)
+		ring_poll(r->host->ring, op, leg->fd, LEG_EVENTS);
+	drive(r, from);
+	drive(r, to);
+	settle_failure(r, leg);
+}
+
+void relay_start(struct relay *r, struct relay_host *host, const struct path *path, int client,
+		 int server)
+{
+	const int fds[2] = {client, server};
+
+	*r = (struct relay){.host = host, .path = path, .last_moved = host->now};
+	list_init(&r->runnable);
+	for (size_t i = 0; i < 2; i++) {
+		r->leg[i].fd = fds[i];
+		r->leg[i].server = i == SERVER;
+		r->leg[i].poll.done = on_ready;
+		ring_poll(host->ring, &r->leg[i].poll, fds[i], LEG_EVENTS);
+	}
+}
+
+void relay_resume(struct relay *r)
+{
+	list_del(&r->runnable);
+	for (size_t i = 0; i < 2 && !r->closing; i++)
+		drive(r, &r->half[i]);
+	for (size_t i = 0; i < 2 && !r->closing; i++)
+		settle_failure(r, &r->leg[i]);
+}
+
+void relay_landed(struct relay *r, struct half *h, enum pump result)
+{
+	if (result == PUMP_MORE) {
+		r->last_moved = r->host->now;
+		h->readable = true;
+		drive(r, h);
+	} else {
+		conclude(r, h, result);
+	}
+	for (size_t i = 0; i < 2 && !r->closing; i++)
+		settle_failure(r, &r->leg[i]);
+}
+
+bool relay_half_closed(const struct relay *r)
+{
+	return r->one_ended;
+}
+
+const char *relay_path_name(const struct relay *r)
+{
+	return r->path->used ? r->path->used(r) : r->path->name;
+}
+
+void reset_on_close(int fd)
+{
+	const struct linger now = {.l_onoff = 1, .l_linger = 0};
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
+void relay_close(struct relay *r, bool reset)
+{
+	if (r->closing)
+		return;
+	r->closing = r->ended = true;
+	list_del(&r->runnable);
+	for (size_t i = 0; i < 2; i++) {
+		held_cancel(r->host->ring, &r->half[i]);
+		if (reset)
+			reset_on_close(r->leg[i].fd);
+		ring_cancel(r->host->ring, &r->leg[i].poll);
+	}
+	relay_reap(r);
+}
+
+/* The descriptors stay open while a flight is out: its worker looks them up when it runs. */
+static void release(struct relay *r)
+{
+	for (size_t i = 0; i < 2; i++) {
+		held_release(r->host->pipes, &r->half[i]);
+		if (r->leg[i].fd >= 0)
+			ring_close_fd(r->host->ring, r->leg[i].fd);
+		r->leg[i].fd = -1;
+	}
+}
+
+bool relay_reap(struct relay *r)
+{
+	if (held_in_flight(&r->half[0]) || held_in_flight(&r->half[1]))
+		return false;
+	release(r);
+	return !r->leg[0].poll.armed && !r->leg[1].poll.armed;
+}
