@@ -3,7 +3,7 @@
 #ifndef TAILSPLICE_RELAY_COPY_H
 #define TAILSPLICE_RELAY_COPY_H
 
-#include "relay/relay.h"
+#include "relay/half.h"
 
 extern const struct path path_copy;
 

@@ -4,7 +4,7 @@
 #ifndef TAILSPLICE_RELAY_HELD_H
 #define TAILSPLICE_RELAY_HELD_H
 
-#include "relay/relay.h"
+#include "relay/half.h"
 
 /* A splice in the ring. */
 struct flight {

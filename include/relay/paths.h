@@ -3,7 +3,7 @@
 #ifndef TAILSPLICE_RELAY_PATHS_H
 #define TAILSPLICE_RELAY_PATHS_H
 
-#include "relay/relay.h"
+#include "relay/half.h"
 
 /* NULL-terminated. paths[0] is the default. */
 extern const struct path *const paths[];

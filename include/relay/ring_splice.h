@@ -5,7 +5,7 @@
 #ifndef TAILSPLICE_RELAY_RING_SPLICE_H
 #define TAILSPLICE_RELAY_RING_SPLICE_H
 
-#include "relay/relay.h"
+#include "relay/half.h"
 
 extern const struct path path_ring_splice;
 

@@ -14,7 +14,7 @@
 #define BUFFER_SIZE (64 * 1024)
 
 /* Pipes that nobody needed for so long are closed. */
-#define TRIM_EVERY 1000
+#define TRIM_EVERY 250
 
 /* A paused listener looks again even if no flow of this worker ended: another's may have. */
 #define RESUME_EVERY 100

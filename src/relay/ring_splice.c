@@ -5,6 +5,7 @@
 
 #include "relay/copy.h"
 #include "relay/held.h"
+#include "relay/relay.h"
 
 static void on_spliced(struct op *op, int res);
 
