@@ -13,6 +13,10 @@ const char *value_number(const char *text, uint64_t min, uint64_t max, bool auto
 /* "500ms", "10s", "35m", "1h", "2d"; min..max in milliseconds. */
 const char *value_duration(const char *text, msec_t min, msec_t max, msec_t *out);
 
+/* The other way: "10m", "90s". Returns `out`. */
+#define VALUE_DURATION_TEXT 24
+char *value_format_duration(msec_t ms, char out[static VALUE_DURATION_TEXT]);
+
 /* One of the NULL-terminated words; *out is its index. */
 const char *value_choice(const char *text, const char *const *words, unsigned *out);
 

@@ -73,20 +73,20 @@ static const struct {
 	msec_t factor;
 } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
 
-static char *format_duration(msec_t ms, char out[static 24])
+char *value_format_duration(msec_t ms, char out[static VALUE_DURATION_TEXT])
 {
 	size_t u = ARRAY_LEN(units) - 1;
 
 	while (u > 0 && ms % units[u].factor)
 		u--;
-	snprintf(out, 24, "%llu%s", (unsigned long long)(ms / units[u].factor), units[u].suffix);
+	snprintf(out, VALUE_DURATION_TEXT, "%llu%s", (unsigned long long)(ms / units[u].factor), units[u].suffix);
 	return out;
 }
 
 const char *value_duration(const char *text, msec_t min, msec_t max, msec_t *out)
 {
 	size_t digits = strspn(text, "0123456789");
-	char low[24], high[24];
+	char low[VALUE_DURATION_TEXT], high[VALUE_DURATION_TEXT];
 	uint64_t n;
 
 	for (size_t u = 0; u < ARRAY_LEN(units); u++) {
@@ -98,8 +98,8 @@ const char *value_duration(const char *text, msec_t min, msec_t max, msec_t *out
 		*out = n * units[u].factor;
 		return NULL;
 	}
-	return EXPECT("a time from %s to %s with its unit (500ms, 10s, 35m, 1h)", format_duration(min, low),
-		      format_duration(max, high));
+	return EXPECT("a time from %s to %s with its unit (500ms, 10s, 35m, 1h)", value_format_duration(min, low),
+		      value_format_duration(max, high));
 }
 
 const char *value_choice(const char *text, const char *const *words, unsigned *out)

@@ -1,11 +1,11 @@
 #include "edge/plan.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/keys.h"
 #include "config/profile.h"
+#include "config/value.h"
 #include "relay/paths.h"
 
 static const struct path *find_path(const struct listen_conf *l, struct report *report)
@@ -110,7 +110,7 @@ static void print_server(const struct plan_entry *e, const struct server_conf *s
 void plan_print(const struct plan *p, FILE *to)
 {
 	static const char *const headers[] = {"no PROXY header", "PROXY v1", "PROXY v2"};
-	char at[ADDR_TEXT];
+	char at[ADDR_TEXT], idle[VALUE_DURATION_TEXT];
 
 	for (size_t i = 0; i < p->count; i++) {
 		const struct plan_entry *e = &p->at[i];
@@ -119,7 +119,7 @@ void plan_print(const struct plan *p, FILE *to)
 			e->backend->section.name);
 		for (size_t k = 0; k < e->backend->servers.count; k++)
 			print_server(e, &e->backend->servers.at[k], to);
-		fprintf(to, "  (%s, path %s, profile %s, idle %" PRIu64 "s)\n", headers[e->backend->send_proxy],
-			e->path->name, profile_name(e->profile), e->client.idle / 1000);
+		fprintf(to, "  (%s, path %s, profile %s, idle %s)\n", headers[e->backend->send_proxy], e->path->name,
+			profile_name(e->profile), value_format_duration(e->client.idle, idle));
 	}
 }
