@@ -31,8 +31,9 @@ void flows_init(struct flows *fs, struct timers *timers, struct admit *admit, ui
 /* All flows must have ended. */
 void flows_finish(struct flows *fs);
 
-/* A new connection on that plan entry; takes ownership of fd. */
-void flow_open(struct flows *fs, const struct plan_entry *plan, int fd);
+/* A new connection on that plan entry; takes ownership of fd and of its place (admit_enter()),
+ * if it has one; without one it is refused. */
+void flow_open(struct flows *fs, const struct plan_entry *plan, int fd, bool admitted);
 
 /* Ends every live flow with that reason, by reset. */
 void flows_close_all(struct flows *fs, enum why why);

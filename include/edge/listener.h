@@ -17,9 +17,11 @@ struct listener {
 	const struct plan_entry *plan; /* what it listens on and where it leads */
 	struct ring *ring;
 	struct admit *admit;
+	int parked; /* accepted when there was no place; waits for one. -1: none */
 	bool paused, closed;
-	/* A new connection; fd is the callee's. */
-	void (*accepted)(struct listener *l, int fd);
+	/* A new connection; fd is the callee's. `admitted`: it has its place; else it is one too
+	 * many, to be refused. */
+	void (*accepted)(struct listener *l, int fd, bool admitted);
 	void *owner; /* the worker's; for accepted() */
 };
 

@@ -15,7 +15,7 @@
 
 /* Standard files, the log, the resolver, and some to look around with. */
 #define SPARE_FDS 16
-/* A worker's ring and mailbox. */
+/* A worker's ring and mailbox; and each listener, with a client that waits for a place. */
 #define WORKER_FDS 2
 
 struct edge {
@@ -85,7 +85,7 @@ static size_t count_cores(void)
 static void budget_descriptors(struct edge *e)
 {
 	struct rlimit limit;
-	size_t fixed = SPARE_FDS + e->nworkers * (WORKER_FDS + e->plan.count), max;
+	size_t fixed = SPARE_FDS + e->nworkers * (WORKER_FDS + 2 * e->plan.count), max;
 
 	getrlimit(RLIMIT_NOFILE, &limit);
 	limit.rlim_cur = limit.rlim_max;

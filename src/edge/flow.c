@@ -242,9 +242,8 @@ static struct flow *enroll(struct flows *fs, const struct plan_entry *plan, int 
 	return f;
 }
 
-void flow_open(struct flows *fs, const struct plan_entry *plan, int fd)
+void flow_open(struct flows *fs, const struct plan_entry *plan, int fd, bool admitted)
 {
-	bool admitted = admit_enter(fs->admit);
 	struct flow *f = enroll(fs, plan, fd);
 	struct addr local = {0};
 

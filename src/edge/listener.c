@@ -94,12 +94,33 @@ static const char *out_of(int err)
 	}
 }
 
+/* Another worker may have taken the last place meanwhile: then the client waits here, as it
+ * would in the accept queue. Only a burst finds more than one in need of that. */
+static void take(struct listener *l, int fd)
+{
+	bool admitted = admit_enter(l->admit);
+
+	if (!admitted && l->parked < 0 && !l->closed)
+		l->parked = fd;
+	else
+		l->accepted(l, fd, admitted);
+}
+
+static void take_parked(struct listener *l)
+{
+	int fd = l->parked;
+
+	l->parked = -1;
+	if (fd >= 0)
+		take(l, fd);
+}
+
 static void on_accept(struct op *op, int res)
 {
 	struct listener *l = container_of(op, struct listener, accept);
 
 	if (res >= 0)
-		l->accepted(l, res);
+		take(l, res);
 	else if (out_of(res))
 		pause_accept(l, out_of(res));
 	/* Anything else concerns one connection that is gone already (accept(2), "Error handling"). */
@@ -116,6 +137,7 @@ static void on_accept(struct op *op, int res)
 void listener_start(struct listener *l, struct ring *ring, struct admit *admit)
 {
 	l->accept.done = on_accept;
+	l->parked = -1;
 	l->ring = ring;
 	l->admit = admit;
 	arm(l);
@@ -124,6 +146,9 @@ void listener_start(struct listener *l, struct ring *ring, struct admit *admit)
 void listener_resume(struct listener *l)
 {
 	if (!l->paused || l->closed || l->accept.armed || !admit_room(l->admit))
+		return;
+	take_parked(l);
+	if (!admit_room(l->admit))
 		return;
 	l->paused = false;
 	arm(l);
@@ -136,7 +161,7 @@ static void take_waiting(struct listener *l)
 
 	fcntl(l->fd, F_SETFL, O_NONBLOCK);
 	while ((fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
-		l->accepted(l, fd);
+		l->accepted(l, fd, admit_enter(l->admit));
 }
 
 void listener_close(struct listener *l)
@@ -144,6 +169,7 @@ void listener_close(struct listener *l)
 	if (l->closed)
 		return;
 	l->closed = true;
+	take_parked(l);
 	take_waiting(l);
 	ring_cancel(l->ring, &l->accept);
 	ring_close_fd(l->ring, l->fd);

@@ -37,11 +37,11 @@ struct state {
 	int error; /* of the start */
 };
 
-static void on_accepted(struct listener *l, int fd)
+static void on_accepted(struct listener *l, int fd, bool admitted)
 {
 	struct state *s = l->owner;
 
-	flow_open(&s->flows, l->plan, fd);
+	flow_open(&s->flows, l->plan, fd, admitted);
 	if (l->paused)
 		timer_set(&s->timers, &s->resume, s->flows.host.now + RESUME_EVERY);
 }
