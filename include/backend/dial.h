@@ -34,8 +34,9 @@ struct dial {
 };
 
 /* src and dst go into the header. done() is called before it returns when no socket can be opened. */
-void dial_start(struct dial *d, struct ring *ring, const struct dial_plan *plan, const struct addr *src,
-		const struct addr *dst, void (*done)(struct dial *d, int fd));
+void dial_start(struct dial *d, struct ring *ring, const struct dial_plan *plan,
+		const struct addr *src, const struct addr *dst,
+		void (*done)(struct dial *d, int fd));
 
 /* The time of this attempt is over: the next address is tried, or it ends with -ETIMEDOUT. */
 void dial_expire(struct dial *d);

@@ -9,6 +9,7 @@
 
 /* Up to max addresses with that port, in the resolver's order (RFC 6724). Returns how many;
  * 0 with *why, a static text, when there is none. */
-size_t resolve_host(const char *host, uint16_t port, struct addr *out, size_t max, const char **why);
+size_t resolve_host(const char *host, uint16_t port, struct addr *out, size_t max,
+		    const char **why);
 
 #endif

@@ -46,8 +46,8 @@ static inline struct list *list_pop(struct list *head)
 }
 
 /* `it` may be removed inside the loop. */
-#define list_each(it, head)                                                              \
-	for (struct list *it = (head)->next, *it##_next = it->next; it != (head);        \
+#define list_each(it, head)                                                       \
+	for (struct list *it = (head)->next, *it##_next = it->next; it != (head); \
 	     it = it##_next, it##_next = it->next)
 
 #endif

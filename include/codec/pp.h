@@ -20,8 +20,8 @@ enum pp_version { PP_OFF, PP_V1, PP_V2 };
 
 struct pp {
 	enum pp_version version;
-	int local;             /* v2 LOCAL or v1 UNKNOWN: no address is claimed */
-	struct addr src, dst;  /* AF_UNSPEC when local, or when the family is not IP */
+	int local;	      /* v2 LOCAL or v1 UNKNOWN: no address is claimed */
+	struct addr src, dst; /* AF_UNSPEC when local, or when the family is not IP */
 };
 
 /* Writes the header that says "src connected to dst". IPv4-mapped addresses are written as

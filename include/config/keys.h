@@ -18,7 +18,7 @@ struct key {
 	const char *help;     /* one sentence */
 	unsigned long long min, max;
 	const char *const *words; /* a choice's, NULL-terminated */
-	bool repeats;             /* more values are added, not a mistake */
+	bool repeats;		  /* more values are added, not a mistake */
 	bool required;
 };
 

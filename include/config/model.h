@@ -12,7 +12,13 @@
 #include "base/log.h"
 #include "codec/pp.h"
 
-enum section_kind { SECTION_GLOBAL, SECTION_DEFAULTS, SECTION_LISTEN, SECTION_BACKEND, SECTION_KINDS };
+enum section_kind {
+	SECTION_GLOBAL,
+	SECTION_DEFAULTS,
+	SECTION_LISTEN,
+	SECTION_BACKEND,
+	SECTION_KINDS
+};
 
 #define SECTION_KEYS_MAX 24
 
@@ -27,7 +33,7 @@ enum profile { PROFILE_AUTO, PROFILE_SMTP, PROFILE_IMAP, PROFILE_HTTP, PROFILE_H
 
 /* Milliseconds; 0: as the profile says. */
 struct timeouts {
-	msec_t idle;         /* nothing moved either way */
+	msec_t idle;	     /* nothing moved either way */
 	msec_t half_closed;  /* nothing moved since one side ended */
 	msec_t keepalive;    /* silence before the first TCP keepalive probe of the leg */
 	msec_t user_timeout; /* data not acknowledged, or no room offered (TCP_USER_TIMEOUT) */
@@ -69,7 +75,7 @@ struct global_conf {
 	struct section section;
 	uint64_t workers;   /* 0: one a core */
 	uint64_t max_flows; /* 0: what RLIMIT_NOFILE allows */
-	unsigned log;       /* enum line_format */
+	unsigned log;	    /* enum line_format */
 	unsigned log_level; /* enum log_level */
 	msec_t drain;
 };
@@ -88,7 +94,7 @@ struct listen_conf {
 	struct addrs bind;
 	struct target target;
 	const struct backend_conf *backend; /* what target.name means */
-	unsigned profile;                   /* enum profile */
+	unsigned profile;		    /* enum profile */
 	char *path;
 	struct timeouts timeouts;
 };

@@ -10,7 +10,7 @@ struct report {
 	struct complaint {
 		int line; /* 0: the file as a whole */
 		char *text;
-	} *at;
+	} * at;
 	size_t count;
 };
 
@@ -18,7 +18,8 @@ void report_init(struct report *r, const char *file);
 void report_finish(struct report *r);
 
 /* One line, no newline, the most useful words first. */
-__attribute__((format(printf, 3, 4))) void report_add(struct report *r, int line, const char *fmt, ...);
+__attribute__((format(printf, 3, 4))) void report_add(struct report *r, int line, const char *fmt,
+						      ...);
 
 /* "FILE:LINE: text" each, in the order of lines. */
 void report_print(const struct report *r, FILE *to);

@@ -8,7 +8,8 @@
 #include "config/model.h"
 
 /* Decimal, min..max. With `auto_word`, the word auto is 0. */
-const char *value_number(const char *text, uint64_t min, uint64_t max, bool auto_word, uint64_t *out);
+const char *value_number(const char *text, uint64_t min, uint64_t max, bool auto_word,
+			 uint64_t *out);
 
 /* "500ms", "10s", "35m", "1h", "2d"; min..max in milliseconds. */
 const char *value_duration(const char *text, msec_t min, msec_t max, msec_t *out);

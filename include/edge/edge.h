@@ -5,7 +5,7 @@
 #include "config/model.h"
 
 enum edge_result {
-	EDGE_DONE = 0,        /* ended as asked */
+	EDGE_DONE = 0,	      /* ended as asked */
 	EDGE_MISTAKE = 1,     /* the operator's: said on standard error */
 	EDGE_ENVIRONMENT = 2, /* a port in use, io_uring not allowed, …: said with the remedy */
 };

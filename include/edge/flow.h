@@ -26,7 +26,8 @@ struct flows {
 
 /* host.ring, host.pipes and host.buffer are set by the caller first. Ids are first, first + step, …:
  * each worker has its own. */
-void flows_init(struct flows *fs, struct timers *timers, struct admit *admit, uint64_t first, uint64_t step);
+void flows_init(struct flows *fs, struct timers *timers, struct admit *admit, uint64_t first,
+		uint64_t step);
 
 /* All flows must have ended. */
 void flows_finish(struct flows *fs);

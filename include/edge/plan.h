@@ -17,7 +17,7 @@ struct plan_entry {
 	const struct path *path;
 	enum profile profile;
 	struct timeouts client; /* of the client's leg; idle and half_closed of the flow */
-	struct dial_plan dial;  /* dial.pool is filled by the edge */
+	struct dial_plan dial;	/* dial.pool is filled by the edge */
 };
 
 struct plan {

@@ -12,7 +12,7 @@
 struct record {
 	uint64_t flow;
 	const char *listener; /* name */
-	uint16_t port;        /* the listener's */
+	uint16_t port;	      /* the listener's */
 	struct addr client;
 	const char *backend;
 	struct addr server; /* AF_UNSPEC: none was reached for */

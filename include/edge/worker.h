@@ -21,11 +21,11 @@ struct worker {
 	struct listener *listeners;
 	size_t nlisteners;
 	struct admit *admit;
-	size_t index, of;    /* this one, among how many */
+	size_t index, of; /* this one, among how many */
 	size_t pipes_budget;
-	msec_t drain;        /* how long WORKER_DRAIN waits */
+	msec_t drain;	      /* how long WORKER_DRAIN waits */
 	const char *features; /* of its ring; valid once worker_start() answered */
-	struct state *state; /* the thread's own; NULL: it never started */
+	struct state *state;  /* the thread's own; NULL: it never started */
 };
 
 /* Starts the thread and waits until it listens. The caller has filled everything above but

@@ -12,9 +12,9 @@
 
 struct pipe {
 	struct pipe *next;
-	int in, out;  /* write to in, read from out */
-	size_t room;  /* bytes it takes at most (F_GETPIPE_SZ) */
-	size_t held;  /* bytes inside; kept by whoever borrows it */
+	int in, out; /* write to in, read from out */
+	size_t room; /* bytes it takes at most (F_GETPIPE_SZ) */
+	size_t held; /* bytes inside; kept by whoever borrows it */
 };
 
 struct pipes {

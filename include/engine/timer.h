@@ -22,7 +22,7 @@ struct timers {
 	struct timer_entry {
 		msec_t due;
 		struct timer *timer;
-	} *heap;
+	} * heap;
 	size_t count, room;
 };
 

@@ -28,17 +28,18 @@ struct relay_host {
 	struct pipes *pipes;
 	uint8_t *buffer; /* one for all: nothing stays in it between two calls */
 	size_t buffer_size;
-	msec_t now;           /* of this turn */
+	msec_t now;	      /* of this turn */
 	struct list runnable; /* relays that spent their share of the turn */
-	void (*ended)(struct relay *r, enum relay_end end); /* called once, then call relay_close() */
+	void (*ended)(struct relay *r,
+		      enum relay_end end); /* called once, then call relay_close() */
 };
 
 enum pump {
-	PUMP_DRY,        /* the source has nothing more now */
-	PUMP_FULL,       /* the destination takes no more now */
-	PUMP_MORE,       /* its share of this turn is spent */
-	PUMP_BUSY,       /* the ring is at work; relay_landed() follows */
-	PUMP_EOF,        /* the source ended and nothing is held */
+	PUMP_DRY,	 /* the source has nothing more now */
+	PUMP_FULL,	 /* the destination takes no more now */
+	PUMP_MORE,	 /* its share of this turn is spent */
+	PUMP_BUSY,	 /* the ring is at work; relay_landed() follows */
+	PUMP_EOF,	 /* the source ended and nothing is held */
 	PUMP_SRC_FAILED, /* reset, timed out */
 	PUMP_DST_FAILED,
 	PUMP_FAILED, /* no memory */
@@ -52,24 +53,24 @@ struct flight;
 /* Bytes going one way. At most one of rest and pipe holds bytes, and what is held leaves before
  * anything else is read, whatever the path does next: nothing can overtake. */
 struct half {
-	uint64_t moved;        /* bytes the destination's socket took */
+	uint64_t moved;	       /* bytes the destination's socket took */
 	struct rest *rest;     /* what a short send left */
 	struct pipe *pipe;     /* borrowed while it holds bytes */
 	struct flight *flight; /* ring-splice: its operation */
 	uint8_t state;
-	bool readable;  /* the source may have bytes or its end */
-	bool to_end;    /* the source ended or failed: read until it says so */
-	bool urgent;    /* there was an urgent mark: splice(2) stops at it, recv(2) passes */
-	bool writable;  /* room was reported since the last attempt */
-	bool blocked;   /* waits for room */
-	bool bulk;      /* auto: splice rather than copy */
+	bool readable;	/* the source may have bytes or its end */
+	bool to_end;	/* the source ended or failed: read until it says so */
+	bool urgent;	/* there was an urgent mark: splice(2) stops at it, recv(2) passes */
+	bool writable;	/* room was reported since the last attempt */
+	bool blocked;	/* waits for room */
+	bool bulk;	/* auto: splice rather than copy */
 	uint8_t streak; /* auto: small moves in a row */
 };
 
 struct leg {
 	struct op poll;
 	int fd;
-	bool server;      /* it is leg[SERVER] */
+	bool server;	  /* it is leg[SERVER] */
 	bool nonblocking; /* O_NONBLOCK is set, as splice(2) needs it */
 	bool failed;
 };
@@ -81,7 +82,7 @@ struct relay {
 	struct half half[2]; /* half[CLIENT]: client → server (up) */
 	struct list runnable;
 	msec_t last_moved;
-	uint8_t first_end;   /* the side whose end of stream came first, when `one_ended` */
+	uint8_t first_end; /* the side whose end of stream came first, when `one_ended` */
 	uint8_t broken_side;
 	bool one_ended, closing, ended, spliced;
 };

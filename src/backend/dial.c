@@ -108,12 +108,19 @@ static void next_attempt(struct dial *d)
 	finish(d);
 }
 
-void dial_start(struct dial *d, struct ring *ring, const struct dial_plan *plan, const struct addr *src,
-		const struct addr *dst, void (*done)(struct dial *d, int fd))
+void dial_start(struct dial *d, struct ring *ring, const struct dial_plan *plan,
+		const struct addr *src, const struct addr *dst,
+		void (*done)(struct dial *d, int fd))
 {
-	*d = (struct dial){.connect.done = on_connected, .send.done = on_sent, .ring = ring,
-			   .plan = plan, .done = done, .fd = -1, .error = -EADDRNOTAVAIL};
-	d->header_len = (uint8_t)pp_write((enum pp_version)plan->pool->conf->send_proxy, src, dst, d->header);
+	*d = (struct dial){ .connect.done = on_connected,
+			    .send.done = on_sent,
+			    .ring = ring,
+			    .plan = plan,
+			    .done = done,
+			    .fd = -1,
+			    .error = -EADDRNOTAVAIL };
+	d->header_len = (uint8_t)pp_write((enum pp_version)plan->pool->conf->send_proxy, src, dst,
+					  d->header);
 	next_attempt(d);
 }
 

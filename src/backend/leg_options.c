@@ -4,7 +4,7 @@
 
 /* After the first probe. The user timeout, where it is set, decides when enough is enough. */
 #define PROBE_SECONDS 15
-#define PROBES 4
+#define PROBES	      4
 
 static void set(int fd, int level, int name, int value)
 {

@@ -4,7 +4,7 @@
 
 size_t resolve_host(const char *host, uint16_t port, struct addr *out, size_t max, const char **why)
 {
-	const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+	const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
 	struct addrinfo *found = NULL;
 	size_t n = 0;
 	int err;

@@ -8,7 +8,7 @@
 
 bool addr_parse(struct addr *a, const char *text, uint16_t port)
 {
-	const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM};
+	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM };
 	struct addrinfo *found;
 	char bare[ADDR_TEXT];
 	size_t len = strlen(text);
@@ -36,7 +36,7 @@ bool addr_parse(struct addr *a, const char *text, uint16_t port)
 
 void addr_from_sockaddr(struct addr *a, const struct sockaddr *sa)
 {
-	*a = (struct addr){0};
+	*a = (struct addr){ 0 };
 	if (sa->sa_family == AF_INET)
 		memcpy(&a->v4, sa, sizeof(a->v4));
 	else if (sa->sa_family == AF_INET6)
@@ -80,13 +80,13 @@ bool addr_is_any(const struct addr *a)
 
 void addr_fold(struct addr *a)
 {
-	struct sockaddr_in v4 = {.sin_family = AF_INET};
+	struct sockaddr_in v4 = { .sin_family = AF_INET };
 
 	if (a->sa.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&a->v6.sin6_addr))
 		return;
 	v4.sin_port = a->v6.sin6_port;
 	memcpy(&v4.sin_addr, &a->v6.sin6_addr.s6_addr[12], sizeof(v4.sin_addr));
-	*a = (struct addr){.v4 = v4};
+	*a = (struct addr){ .v4 = v4 };
 }
 
 char *addr_format_host(const struct addr *a, char out[static ADDR_TEXT])

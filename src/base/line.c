@@ -57,7 +57,7 @@ static bool is_bare(const char *value)
 
 static struct cursor field_start(struct line *l, const char *key)
 {
-	struct cursor c = {.at = l->text + l->used, .end = l->text + sizeof(l->text) - TAIL_ROOM};
+	struct cursor c = { .at = l->text + l->used, .end = l->text + sizeof(l->text) - TAIL_ROOM };
 
 	if (l->format == LINE_JSON) {
 		put_text(&c, l->used > 1 ? ",\"" : "\"");
@@ -102,7 +102,8 @@ void line_u64(struct line *l, const char *key, uint64_t value)
 	struct cursor c = field_start(l, key);
 	char digits[24];
 
-	put(&c, digits, (size_t)snprintf(digits, sizeof(digits), "%llu", (unsigned long long)value));
+	put(&c, digits,
+	    (size_t)snprintf(digits, sizeof(digits), "%llu", (unsigned long long)value));
 	field_end(l, &c);
 }
 

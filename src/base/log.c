@@ -16,10 +16,11 @@ static struct {
 	atomic_int level;
 	atomic_uint_fast64_t dropped;
 	uint64_t reported; /* under lock */
-} sink = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = STDERR_FILENO, .level = LOG_INFO};
+} sink = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = STDERR_FILENO, .level = LOG_INFO };
 
 static const char *const level_names[] = {
-	[LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"};
+	[LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"
+};
 
 void log_setup(enum line_format format, enum log_level level)
 {
@@ -52,7 +53,7 @@ uint64_t log_dropped(void)
  * PIPE_BUF bytes at once. Under the lock, since a second writer of ours could fill it. */
 static bool write_if_ready(const struct line *l)
 {
-	struct pollfd p = {.fd = sink.fd, .events = POLLOUT};
+	struct pollfd p = { .fd = sink.fd, .events = POLLOUT };
 
 	if (poll(&p, 1, 0) != 1 || !(p.revents & POLLOUT))
 		return false;
@@ -105,14 +106,14 @@ static void log_text(enum log_level level, const char *fmt, va_list args)
 	log_line(&l);
 }
 
-#define LOG_FUNCTION(name, level)                                                        \
-	void name(const char *fmt, ...)                                                  \
-	{                                                                                \
-		va_list args;                                                            \
-                                                                                         \
-		va_start(args, fmt);                                                     \
-		log_text(level, fmt, args);                                              \
-		va_end(args);                                                            \
+#define LOG_FUNCTION(name, level)           \
+	void name(const char *fmt, ...)     \
+	{                                   \
+		va_list args;               \
+                                            \
+		va_start(args, fmt);        \
+		log_text(level, fmt, args); \
+		va_end(args);               \
 	}
 
 LOG_FUNCTION(log_error, LOG_ERROR)

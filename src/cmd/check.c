@@ -6,7 +6,7 @@
 #include "config/keys.h"
 #include "edge/plan.h"
 
-static const enum section_kind kinds[] = {SECTION_GLOBAL, SECTION_LISTEN, SECTION_BACKEND};
+static const enum section_kind kinds[] = { SECTION_GLOBAL, SECTION_LISTEN, SECTION_BACKEND };
 
 static int print_keys(void)
 {
@@ -37,7 +37,7 @@ static void print_reference_key(const struct key *k)
 
 static int print_reference(void)
 {
-	static const char *const headings[] = {"[global]", "[listen mail]", "[backend stalwart]"};
+	static const char *const headings[] = { "[global]", "[listen mail]", "[backend stalwart]" };
 	size_t count;
 
 	printf("; Every key with its default. Made by `tailsplice check --reference`.\n"

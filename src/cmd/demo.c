@@ -31,7 +31,7 @@ static void *serve(void *arg)
 /* The edge waits for signals in the main thread, so every other thread has to leave them alone. */
 static int start_whoami(uint16_t *port)
 {
-	struct sockaddr_in at = {0};
+	struct sockaddr_in at = { 0 };
 	socklen_t size = sizeof(at);
 	sigset_t signals;
 	pthread_t thread;
@@ -70,9 +70,10 @@ int demo_main(int argc, char **argv)
 	report_finish(&report);
 	if (!c)
 		return EXIT_MISTAKE;
-	fprintf(stderr, "demo: 127.0.0.1:%s -> whoami backend with PROXY v2. In another terminal:\n\n"
-			"    nc 127.0.0.1 %s\n\nIts answer says which address and PROXY header the backend saw; the "
-			"line of the flow appears here.\nCtrl-C ends it.\n\n",
+	fprintf(stderr,
+		"demo: 127.0.0.1:%s -> whoami backend with PROXY v2. In another terminal:\n\n"
+		"    nc 127.0.0.1 %s\n\nIts answer says which address and PROXY header the backend saw; the "
+		"line of the flow appears here.\nCtrl-C ends it.\n\n",
 		listen_port, listen_port);
 	status = (int)edge_run(c);
 	config_free(c);

@@ -15,23 +15,27 @@
 #endif
 
 static const struct command commands[] = {
-	{"run", "[-c FILE]", "runs the edge in the foreground; SIGTERM drains and ends, SIGINT ends at once",
-	 NULL, run_main},
-	{"check", "[-c FILE] [--keys | --reference]",
-	 "says what would listen and where it leads, or every mistake as FILE:LINE",
-	 "--keys       lists every section and key that may stand in a file\n"
-	 "--reference  prints a file with every key, its default and what it is for\n",
-	 check_main},
-	{"paths", "", "lists the data paths usable here: NAME yes|no REASON", NULL, paths_main},
-	{"whoami", "PORT...", "a backend that tells each client which address and PROXY header it saw",
-	 "Listens on 127.0.0.1 and ::1. The answer is text; then the connection is closed.\n", whoami_main},
-	{"demo", "[PORT]", "an edge on 127.0.0.1:2525 in front of a whoami backend, with PROXY v2", NULL,
-	 demo_main},
+	{ "run", "[-c FILE]",
+	  "runs the edge in the foreground; SIGTERM drains and ends, SIGINT ends at once", NULL,
+	  run_main },
+	{ "check", "[-c FILE] [--keys | --reference]",
+	  "says what would listen and where it leads, or every mistake as FILE:LINE",
+	  "--keys       lists every section and key that may stand in a file\n"
+	  "--reference  prints a file with every key, its default and what it is for\n",
+	  check_main },
+	{ "paths", "", "lists the data paths usable here: NAME yes|no REASON", NULL, paths_main },
+	{ "whoami", "PORT...",
+	  "a backend that tells each client which address and PROXY header it saw",
+	  "Listens on 127.0.0.1 and ::1. The answer is text; then the connection is closed.\n",
+	  whoami_main },
+	{ "demo", "[PORT]", "an edge on 127.0.0.1:2525 in front of a whoami backend, with PROXY v2",
+	  NULL, demo_main },
 };
 
 static void print_help(void)
 {
-	printf("tailsplice " TAILSPLICE_VERSION ": an io_uring zero-copy splice proxy for the edge of a mail server\n\n");
+	printf("tailsplice " TAILSPLICE_VERSION
+	       ": an io_uring zero-copy splice proxy for the edge of a mail server\n\n");
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		printf("  tailsplice %-7s %-33s %s\n", commands[i].name, commands[i].arguments,
 		       commands[i].summary);
@@ -79,8 +83,9 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		if (strcmp(commands[i].name, word) == 0)
 			return run_command(&commands[i], argc - 1, argv + 1);
-	fprintf(stderr, *word ? "unknown command '%s': see tailsplice --help\n"
-			      : "a command is missing%s: see tailsplice --help\n",
+	fprintf(stderr,
+		*word ? "unknown command '%s': see tailsplice --help\n"
+		      : "a command is missing%s: see tailsplice --help\n",
 		word);
 	return EXIT_MISTAKE;
 }

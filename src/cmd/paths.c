@@ -19,7 +19,8 @@ int paths_main(int argc, char **argv)
 	ring_explain(err, text, sizeof(text));
 	for (size_t i = 0; paths[i]; i++) {
 		missing = err ? text : paths[i]->missing ? paths[i]->missing(ring) : NULL;
-		printf("%s %s %s\n", paths[i]->name, missing ? "no" : "yes", missing ? missing : paths[i]->help);
+		printf("%s %s %s\n", paths[i]->name, missing ? "no" : "yes",
+		       missing ? missing : paths[i]->help);
 	}
 	ring_close(ring);
 	return err ? EXIT_ENVIRONMENT : EXIT_DONE;

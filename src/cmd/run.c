@@ -14,8 +14,8 @@ const char *command_file(int argc, char **argv)
 		if (strcmp(argv[i], "-c") == 0 && i + 1 < argc) {
 			file = argv[++i];
 		} else {
-			fprintf(stderr, "%s: unexpected '%s': see tailsplice %s --help\n", argv[0], argv[i],
-				argv[0]);
+			fprintf(stderr, "%s: unexpected '%s': see tailsplice %s --help\n", argv[0],
+				argv[i], argv[0]);
 			return NULL;
 		}
 	}

@@ -30,7 +30,7 @@ static atomic_int clients;
 static int read_header(int fd, struct pp *pp)
 {
 	uint8_t bytes[HEADER_ROOM];
-	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 	size_t have = 0;
 	ssize_t n;
 	int len = 0;
@@ -74,7 +74,7 @@ static void say_header(int fd, const struct pp *pp, int len)
  * take our answer with it. Bounded, for clients that never end. */
 static void wait_for_end(int fd)
 {
-	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 	char waste[4096];
 
 	shutdown(fd, SHUT_WR);
@@ -86,11 +86,11 @@ static void wait_for_end(int fd)
 static void *attend(void *arg)
 {
 	int fd = (int)(intptr_t)arg, len;
-	struct sockaddr_storage peer = {0};
+	struct sockaddr_storage peer = { 0 };
 	socklen_t size = sizeof(peer);
 	struct addr from;
 	char text[ADDR_TEXT];
-	struct pp pp = {0};
+	struct pp pp = { 0 };
 
 	getpeername(fd, (struct sockaddr *)&peer, &size);
 	addr_from_sockaddr(&from, (struct sockaddr *)&peer);
@@ -176,13 +176,15 @@ static int start_port(const char *word)
 	}
 	err = whoami_listen((uint16_t)port, fds, &count);
 	if (err < 0) {
-		fprintf(stderr, "whoami: cannot listen on 127.0.0.1:%lu: %s\n", port, strerror(-err));
+		fprintf(stderr, "whoami: cannot listen on 127.0.0.1:%lu: %s\n", port,
+			strerror(-err));
 		return EXIT_ENVIRONMENT;
 	}
 	for (int i = 0; i < count; i++)
 		if (pthread_create(&thread, NULL, serve_thread, (void *)(intptr_t)fds[i]))
 			return EXIT_ENVIRONMENT;
-	fprintf(stderr, "whoami: listening on port %lu of 127.0.0.1%s\n", port, count == 2 ? " and ::1" : "");
+	fprintf(stderr, "whoami: listening on port %lu of 127.0.0.1%s\n", port,
+		count == 2 ? " and ::1" : "");
 	return EXIT_DONE;
 }
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const uint8_t v2_signature[12] = {0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d,
-					 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a};
+static const uint8_t v2_signature[12] = { 0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d,
+					  0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a };
 
 enum { V2_LOCAL = 0x20, V2_PROXY = 0x21, V2_TCP4 = 0x11, V2_TCP6 = 0x21 };
 
@@ -16,7 +16,7 @@ enum { V2_BLOCK4 = 12, V2_BLOCK6 = 36 };
 
 static struct addr mapped(const struct addr *a)
 {
-	struct addr out = {.v6 = {.sin6_family = AF_INET6, .sin6_port = a->v4.sin_port}};
+	struct addr out = { .v6 = { .sin6_family = AF_INET6, .sin6_port = a->v4.sin_port } };
 
 	if (a->sa.sa_family == AF_INET6)
 		return *a;
@@ -35,8 +35,8 @@ static size_t write_v1(const struct addr *src, const struct addr *dst, uint8_t *
 
 	inet_ntop(src->sa.sa_family, a, from, sizeof(from));
 	inet_ntop(dst->sa.sa_family, b, to, sizeof(to));
-	n = snprintf((char *)out, PP_WRITE_MAX, "PROXY TCP%c %s %s %u %u\r\n", six ? '6' : '4', from,
-		     to, addr_port(src), addr_port(dst));
+	n = snprintf((char *)out, PP_WRITE_MAX, "PROXY TCP%c %s %s %u %u\r\n", six ? '6' : '4',
+		     from, to, addr_port(src), addr_port(dst));
 	return (size_t)n;
 }
 
@@ -97,8 +97,9 @@ static bool read_v1_address(int family, const char *host, const char *port, stru
 {
 	uint16_t number;
 
-	*a = (struct addr){.sa.sa_family = (sa_family_t)family};
-	if (inet_pton(family, host, family == AF_INET ? (void *)&a->v4.sin_addr : &a->v6.sin6_addr) != 1)
+	*a = (struct addr){ .sa.sa_family = (sa_family_t)family };
+	if (inet_pton(family, host,
+		      family == AF_INET ? (void *)&a->v4.sin_addr : &a->v6.sin6_addr) != 1)
 		return false;
 	if (!read_port(port, &number))
 		return false;
@@ -179,8 +180,8 @@ static int parse_v2(const uint8_t *p, size_t n, struct pp *out)
 	if (n < PP_V2_PREFIX)
 		return 0;
 	len = (size_t)p[14] << 8 | p[15];
-	if (p[12] == V2_PROXY && ((p[13] == V2_TCP4 && len < V2_BLOCK4) ||
-				  (p[13] == V2_TCP6 && len < V2_BLOCK6)))
+	if (p[12] == V2_PROXY &&
+	    ((p[13] == V2_TCP4 && len < V2_BLOCK4) || (p[13] == V2_TCP6 && len < V2_BLOCK6)))
 		return -EPROTO;
 	if (n < PP_V2_PREFIX + len)
 		return 0;
@@ -193,7 +194,7 @@ static int parse_v2(const uint8_t *p, size_t n, struct pp *out)
 
 int pp_parse(const uint8_t *p, size_t n, struct pp *out)
 {
-	*out = (struct pp){0};
+	*out = (struct pp){ 0 };
 	if (n == 0)
 		return 0;
 	return p[0] == v2_signature[0] ? parse_v2(p, n, out) : parse_v1(p, n, out);

@@ -27,7 +27,8 @@ static void *zeroed(size_t count, size_t size)
 	return p;
 }
 
-static void set_key(struct build *b, const struct key *k, struct section *s, const char *text, int line)
+static void set_key(struct build *b, const struct key *k, struct section *s, const char *text,
+		    int line)
 {
 	const char *expected = k->set(k, (char *)s + k->offset, text);
 
@@ -52,10 +53,12 @@ static void unknown_key(struct build *b, enum section_kind kind, const struct in
 		snprintf(known, sizeof(known), " those of [listen] and [backend]");
 	else
 		known_keys(kind, known, sizeof(known));
-	report_add(b->report, e->line, "unknown key '%s' in [%s]; known:%s", e->key, section_word(kind), known);
+	report_add(b->report, e->line, "unknown key '%s' in [%s]; known:%s", e->key,
+		   section_word(kind), known);
 }
 
-static void take_entry(struct build *b, enum section_kind kind, struct section *s, const struct ini_entry *e)
+static void take_entry(struct build *b, enum section_kind kind, struct section *s,
+		       const struct ini_entry *e)
 {
 	const struct key *k = key_find(kind, e->key);
 	size_t count, row;
@@ -67,7 +70,8 @@ static void take_entry(struct build *b, enum section_kind kind, struct section *
 	row = (size_t)(k - keys_of(kind, &count));
 	if (s->key_line[row] && !k->repeats)
 		report_add(b->report, e->line, "%s stands here twice: first in line %d%s", k->name,
-			   s->key_line[row], e->continued ? " (an indented line goes on with the key above)" : "");
+			   s->key_line[row],
+			   e->continued ? " (an indented line goes on with the key above)" : "");
 	else
 		set_key(b, k, s, e->value, e->line);
 	if (!s->key_line[row])
@@ -128,24 +132,29 @@ static void check_defaults(struct build *b, const struct ini_section *from)
 		}
 		for (size_t j = 0; j < i && !k->repeats; j++)
 			if (strcmp(from->at[j].key, e->key) == 0)
-				report_add(b->report, e->line, "%s stands here twice: first in line %d",
-					   e->key, from->at[j].line);
+				report_add(b->report, e->line,
+					   "%s stands here twice: first in line %d", e->key,
+					   from->at[j].line);
 	}
 }
 
 /* "listen mail" → kind and name. False, with a complaint, for anything else. */
-static bool read_heading(struct build *b, const struct ini_section *s, enum section_kind *kind, const char **name)
+static bool read_heading(struct build *b, const struct ini_section *s, enum section_kind *kind,
+			 const char **name)
 {
 	size_t word = strcspn(s->name, " \t");
 	const char *wrong;
 
 	*name = s->name + word + strspn(s->name + word, " \t");
 	for (*kind = 0; *kind < SECTION_KINDS; ++*kind)
-		if (strlen(section_word(*kind)) == word && strncmp(section_word(*kind), s->name, word) == 0)
+		if (strlen(section_word(*kind)) == word &&
+		    strncmp(section_word(*kind), s->name, word) == 0)
 			break;
 	if (*kind == SECTION_KINDS) {
-		report_add(b->report, s->line,
-			   "unknown section [%s]; known: [global] [defaults] [listen NAME] [backend NAME]", s->name);
+		report_add(
+			b->report, s->line,
+			"unknown section [%s]; known: [global] [defaults] [listen NAME] [backend NAME]",
+			s->name);
 		return false;
 	}
 	if (*kind < SECTION_LISTEN && **name) {
@@ -159,7 +168,8 @@ static bool read_heading(struct build *b, const struct ini_section *s, enum sect
 	return !wrong;
 }
 
-static const struct section *find_section(const struct config *c, enum section_kind kind, const char *name)
+static const struct section *find_section(const struct config *c, enum section_kind kind,
+					  const char *name)
 {
 	for (size_t i = 0; kind == SECTION_LISTEN && i < c->nlistens; i++)
 		if (strcmp(c->listens[i].section.name, name) == 0)
@@ -185,7 +195,8 @@ static void find_defaults(struct build *b, const struct ini *ini)
 		if (strcmp(ini->at[i].name, section_word(SECTION_DEFAULTS)) != 0)
 			continue;
 		if (b->defaults)
-			report_add(b->report, ini->at[i].line, "[defaults] stands here twice: first in line %d",
+			report_add(b->report, ini->at[i].line,
+				   "[defaults] stands here twice: first in line %d",
 				   b->defaults->line);
 		else
 			b->defaults = &ini->at[i];
@@ -209,8 +220,9 @@ static void build_all(struct build *b, const struct ini *ini)
 			continue;
 		twin = find_section(b->config, kind, name);
 		if (twin) {
-			report_add(b->report, ini->at[i].line, "[%s] stands here twice: first in line %d",
-				   ini->at[i].name, twin->line);
+			report_add(b->report, ini->at[i].line,
+				   "[%s] stands here twice: first in line %d", ini->at[i].name,
+				   twin->line);
 			continue;
 		}
 		s = add_section(b->config, kind);
@@ -256,14 +268,15 @@ static void check_whole(struct config *c, struct report *report)
 	}
 	for (size_t i = 0; i < c->nbackends; i++)
 		if (!is_reached(c, &c->backends[i]))
-			report_add(report, c->backends[i].section.line, "[backend %s]: no listener leads to it",
+			report_add(report, c->backends[i].section.line,
+				   "[backend %s]: no listener leads to it",
 				   c->backends[i].section.name);
 }
 
 struct config *config_parse(const char *file, const char *bytes, size_t len, struct report *report)
 {
 	struct config *c = zeroed(1, sizeof(*c));
-	struct build b = {.config = c, .report = report};
+	struct build b = { .config = c, .report = report };
 	struct ini ini;
 
 	value_replace(&c->file, file);
@@ -290,8 +303,9 @@ static char *read_file(const char *file, size_t *len, struct report *report)
 		return NULL;
 	}
 	if (S_ISDIR(st.st_mode) || st.st_size > CONFIG_SIZE_MAX) {
-		report_add(report, 0, S_ISDIR(st.st_mode) ? "is a directory: name a file"
-							  : "is larger than 4 MiB: not a configuration");
+		report_add(report, 0,
+			   S_ISDIR(st.st_mode) ? "is a directory: name a file"
+					       : "is larger than 4 MiB: not a configuration");
 		close(fd);
 		return NULL;
 	}

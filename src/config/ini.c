@@ -43,10 +43,12 @@ static void start_section(struct reader *r, const char *text, const char *close)
 	struct ini *ini = r->out;
 
 	if (close - text > WORD_LIMIT)
-		report_add(r->report, r->line, "a section's name is longer than %d characters", WORD_LIMIT);
+		report_add(r->report, r->line, "a section's name is longer than %d characters",
+			   WORD_LIMIT);
 	ini->at = more_room(ini->at, ini->count, sizeof(*ini->at));
 	ini->at[ini->count++] =
-		(struct ini_section){.line = r->line, .name = copy_text(text, (size_t)(close - text))};
+		(struct ini_section){ .line = r->line,
+				      .name = copy_text(text, (size_t)(close - text)) };
 }
 
 static bool look_at_heading(struct reader *r, const char *text, const char *end)
@@ -87,10 +89,11 @@ static bool look(struct reader *r, const char *line, const char *end)
 		return false;
 	}
 	if (end - line > LINE_LIMIT) {
-		report_add(r->report, r->line,
-			   "the line is longer than %d characters: give the key again, or go on in an "
-			   "indented line below",
-			   LINE_LIMIT);
+		report_add(
+			r->report, r->line,
+			"the line is longer than %d characters: give the key again, or go on in an "
+			"indented line below",
+			LINE_LIMIT);
 		return false;
 	}
 	while (text < end && isspace((unsigned char)*text))
@@ -138,19 +141,19 @@ static int take_entry(void *user, const char *section, const char *key, const ch
 	}
 	s = &r->out->at[r->out->count - 1];
 	s->at = more_room(s->at, s->count, sizeof(*s->at));
-	s->at[s->count++] = (struct ini_entry){.line = r->line,
-					       .key = copy_text(key, strlen(key)),
-					       .value = copy_text(value, strlen(value)),
-					       .continued = r->indented};
+	s->at[s->count++] = (struct ini_entry){ .line = r->line,
+						.key = copy_text(key, strlen(key)),
+						.value = copy_text(value, strlen(value)),
+						.continued = r->indented };
 	return 1;
 }
 
 void ini_read(struct ini *out, const char *bytes, size_t len, struct report *report)
 {
-	struct reader r = {.out = out, .report = report, .at = bytes, .end = bytes + len};
+	struct reader r = { .out = out, .report = report, .at = bytes, .end = bytes + len };
 	int first_bad;
 
-	*out = (struct ini){0};
+	*out = (struct ini){ 0 };
 	first_bad = ini_parse_stream(next_line, &r, take_entry, &r);
 	/* look() hides most bad lines from inih; it goes on after the others, and answers the
 	 * number of the first. */
@@ -171,5 +174,5 @@ void ini_free(struct ini *ini)
 		free(ini->at[i].name);
 	}
 	free(ini->at);
-	*ini = (struct ini){0};
+	*ini = (struct ini){ 0 };
 }

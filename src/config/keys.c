@@ -6,7 +6,8 @@
 
 static const char *set_number(const struct key *k, void *field, const char *text)
 {
-	return value_number(text, k->min, k->max, k->fallback && !strcmp(k->fallback, "auto"), field);
+	return value_number(text, k->min, k->max, k->fallback && !strcmp(k->fallback, "auto"),
+			    field);
 }
 
 static const char *set_duration(const struct key *k, void *field, const char *text)
@@ -53,15 +54,18 @@ static const char *set_text(const struct key *k, void *field, const char *text)
 }
 
 /* In the order of their enums. */
-static const char *const log_words[] = {"logfmt", "json", NULL};
-static const char *const level_words[] = {"error", "warn", "info", "debug", NULL};
-static const char *const send_proxy_words[] = {"off", "v1", "v2", NULL};
-static const char *const profile_words[] = {"auto", "smtp", "imap", "http", "https", "raw", NULL};
+static const char *const log_words[] = { "logfmt", "json", NULL };
+static const char *const level_words[] = { "error", "warn", "info", "debug", NULL };
+static const char *const send_proxy_words[] = { "off", "v1", "v2", NULL };
+static const char *const profile_words[] = { "auto", "smtp", "imap", "http", "https", "raw", NULL };
 
 #define SECOND 1000ull
-#define DAY (86400 * SECOND)
+#define DAY    (86400 * SECOND)
 
 #define FIELD(type, member) offsetof(struct type, member)
+
+/* One row a key: clang-format would give each of its fields a line. */
+/* clang-format off */
 
 /* The same four in [listen] and [backend]. */
 #define TIMEOUT_KEYS(type)                                                                             \
@@ -121,6 +125,8 @@ static const struct key backend_keys[] = {
 	TIMEOUT_KEYS(backend_conf),
 };
 
+/* clang-format on */
+
 _Static_assert(ARRAY_LEN(listen_keys) <= SECTION_KEYS_MAX, "raise SECTION_KEYS_MAX");
 
 const struct key *keys_of(enum section_kind kind, size_t *count)
@@ -154,8 +160,10 @@ const struct key *key_find(enum section_kind kind, const char *name)
 
 const char *section_word(enum section_kind kind)
 {
-	static const char *const words[] = {[SECTION_GLOBAL] = "global", [SECTION_DEFAULTS] = "defaults",
-					    [SECTION_LISTEN] = "listen", [SECTION_BACKEND] = "backend"};
+	static const char *const words[] = { [SECTION_GLOBAL] = "global",
+					     [SECTION_DEFAULTS] = "defaults",
+					     [SECTION_LISTEN] = "listen",
+					     [SECTION_BACKEND] = "backend" };
 
 	return words[kind];
 }

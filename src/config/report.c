@@ -7,7 +7,7 @@
 
 void report_init(struct report *r, const char *file)
 {
-	*r = (struct report){.file = file};
+	*r = (struct report){ .file = file };
 }
 
 void report_finish(struct report *r)
@@ -21,7 +21,7 @@ void report_finish(struct report *r)
 void report_add(struct report *r, int line, const char *fmt, ...)
 {
 	struct complaint *at = realloc(r->at, (r->count + 1) * sizeof(*at));
-	struct complaint new = {.line = line};
+	struct complaint new = { .line = line };
 	size_t i = r->count;
 	va_list args;
 

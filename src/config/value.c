@@ -53,7 +53,8 @@ static bool read_number(const char *text, size_t len, uint64_t *out)
 	return true;
 }
 
-const char *value_number(const char *text, uint64_t min, uint64_t max, bool auto_word, uint64_t *out)
+const char *value_number(const char *text, uint64_t min, uint64_t max, bool auto_word,
+			 uint64_t *out)
 {
 	uint64_t n;
 
@@ -71,7 +72,7 @@ const char *value_number(const char *text, uint64_t min, uint64_t max, bool auto
 static const struct {
 	const char *suffix;
 	msec_t factor;
-} units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+} units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 } };
 
 char *value_format_duration(msec_t ms, char out[static VALUE_DURATION_TEXT])
 {
@@ -79,7 +80,8 @@ char *value_format_duration(msec_t ms, char out[static VALUE_DURATION_TEXT])
 
 	while (u > 0 && ms % units[u].factor)
 		u--;
-	snprintf(out, VALUE_DURATION_TEXT, "%llu%s", (unsigned long long)(ms / units[u].factor), units[u].suffix);
+	snprintf(out, VALUE_DURATION_TEXT, "%llu%s", (unsigned long long)(ms / units[u].factor),
+		 units[u].suffix);
 	return out;
 }
 
@@ -98,8 +100,8 @@ const char *value_duration(const char *text, msec_t min, msec_t max, msec_t *out
 		*out = n * units[u].factor;
 		return NULL;
 	}
-	return EXPECT("a time from %s to %s with its unit (500ms, 10s, 35m, 1h)", value_format_duration(min, low),
-		      value_format_duration(max, high));
+	return EXPECT("a time from %s to %s with its unit (500ms, 10s, 35m, 1h)",
+		      value_format_duration(min, low), value_format_duration(max, high));
 }
 
 const char *value_choice(const char *text, const char *const *words, unsigned *out)
@@ -136,7 +138,7 @@ static const char *add_port(struct port_maps *out, uint16_t from, uint16_t to)
 	if (out->count == PORTS_MAX)
 		return EXPECT("at most %d ports in one listener", PORTS_MAX);
 	out->at = grow(out->at, out->count, sizeof(*out->at));
-	out->at[out->count++] = (struct port_map){.from = from, .to = to};
+	out->at[out->count++] = (struct port_map){ .from = from, .to = to };
 	return NULL;
 }
 
@@ -145,8 +147,8 @@ static const char *add_range(struct port_maps *out, const char *word, size_t das
 	uint16_t first, last;
 	const char *wrong = NULL;
 
-	if (!read_port(word, dash, &first) || !read_port(word + dash + 1, strlen(word + dash + 1), &last) ||
-	    first > last)
+	if (!read_port(word, dash, &first) ||
+	    !read_port(word + dash + 1, strlen(word + dash + 1), &last) || first > last)
 		return EXPECT("a range like 8000-8010, not '%.32s'", word);
 	for (unsigned port = first; port <= last && !wrong; port++)
 		wrong = add_port(out, (uint16_t)port, (uint16_t)port);
@@ -169,7 +171,8 @@ static const char *add_word(struct port_maps *out, const char *word)
 }
 
 /* Calls `add` with each blank- or comma-separated word, until one complains. */
-static const char *each_word(const char *text, void *out, const char *(*add)(void *out, const char *word))
+static const char *each_word(const char *text, void *out,
+			     const char *(*add)(void *out, const char *word))
 {
 	char *copy = NULL, *rest, *word;
 	const char *wrong = NULL;
@@ -233,7 +236,8 @@ const char *value_target(const char *text, struct target *out)
 	uint16_t port = 0;
 	char name[64];
 
-	if (colon >= sizeof(name) || (text[colon] && !read_port(text + colon + 1, strlen(text + colon + 1), &port)))
+	if (colon >= sizeof(name) ||
+	    (text[colon] && !read_port(text + colon + 1, strlen(text + colon + 1), &port)))
 		return "NAME or NAME:PORT of a backend";
 	memcpy(name, text, colon);
 	name[colon] = '\0';
@@ -267,9 +271,10 @@ static const char *check_host(const char *host)
 	if (!is_host_name(host))
 		return "HOST or HOST:PORT, where HOST is an IP address or a host name";
 	if (!strchr(host, '.') && strcmp(host, "localhost") != 0)
-		return EXPECT("a full name: '%.64s' has no dot; a bare MagicDNS name resolves only where "
-			      "the search domain is set, so write %.64s.TAILNET.ts.net",
-			      host, host);
+		return EXPECT(
+			"a full name: '%.64s' has no dot; a bare MagicDNS name resolves only where "
+			"the search domain is set, so write %.64s.TAILNET.ts.net",
+			host, host);
 	return NULL;
 }
 
@@ -296,7 +301,7 @@ const char *value_server(const char *text, struct servers *out)
 	if (wrong)
 		return wrong;
 	out->at = grow(out->at, out->count, sizeof(*out->at));
-	out->at[out->count] = (struct server_conf){.port = port};
+	out->at[out->count] = (struct server_conf){ .port = port };
 	value_replace(&out->at[out->count++].host, host);
 	return NULL;
 }

@@ -11,7 +11,7 @@
 
 void admit_init(struct admit *a, size_t max_flows)
 {
-	*a = (struct admit){.max_flows = max_flows};
+	*a = (struct admit){ .max_flows = max_flows };
 }
 
 bool admit_enter(struct admit *a)
@@ -35,8 +35,9 @@ void admit_leave(struct admit *a)
 	if (!atomic_load_explicit(&a->strained, memory_order_relaxed) || !is_eased(a, before - 1))
 		return;
 	if (atomic_exchange(&a->strained, false))
-		log_info("accept goes on without pauses: %zu flows of at most %zu; paused %llu times since the start",
-			 before - 1, a->max_flows, (unsigned long long)atomic_load(&a->pauses));
+		log_info(
+			"accept goes on without pauses: %zu flows of at most %zu; paused %llu times since the start",
+			before - 1, a->max_flows, (unsigned long long)atomic_load(&a->pauses));
 }
 
 size_t admit_room(const struct admit *a)
@@ -50,14 +51,15 @@ void admit_strain(struct admit *a, const char *reason)
 {
 	atomic_fetch_add_explicit(&a->pauses, 1, memory_order_relaxed);
 	if (!atomic_exchange(&a->strained, true))
-		log_warn("accept paused: %s; %zu flows of at most %zu; clients wait until a flow ends (raise "
-			 "LimitNOFILE or max-flows)",
-			 reason, atomic_load(&a->flows), a->max_flows);
+		log_warn(
+			"accept paused: %s; %zu flows of at most %zu; clients wait until a flow ends (raise "
+			"LimitNOFILE or max-flows)",
+			reason, atomic_load(&a->flows), a->max_flows);
 }
 
 struct fd_budget admit_budget(size_t limit, size_t fixed)
 {
-	struct fd_budget b = {.limit = limit};
+	struct fd_budget b = { .limit = limit };
 	size_t used;
 
 	b.pipes = min_of(max_of(limit / PIPES_SHARE / 2, (size_t)PIPES_LEAST), (size_t)PIPES_MOST);

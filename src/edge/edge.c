@@ -92,20 +92,23 @@ static void budget_descriptors(struct edge *e)
 	setrlimit(RLIMIT_NOFILE, &limit);
 	getrlimit(RLIMIT_NOFILE, &limit);
 	e->budget = admit_budget((size_t)min_of(limit.rlim_cur, (rlim_t)1 << 30), fixed);
-	max = e->config->global.max_flows ? (size_t)e->config->global.max_flows : e->budget.max_flows;
+	max = e->config->global.max_flows ? (size_t)e->config->global.max_flows
+					  : e->budget.max_flows;
 	if (max > e->budget.max_flows)
-		log_warn("max-flows = %zu, but RLIMIT_NOFILE %zu is enough for %zu: raise LimitNOFILE", max,
-			 e->budget.limit, e->budget.max_flows);
-	log_info("max-flows %zu: RLIMIT_NOFILE %zu less %zu fixed and %zu for pipes, two for each flow", max,
-		 e->budget.limit, fixed, 2 * e->budget.pipes);
+		log_warn(
+			"max-flows = %zu, but RLIMIT_NOFILE %zu is enough for %zu: raise LimitNOFILE",
+			max, e->budget.limit, e->budget.max_flows);
+	log_info(
+		"max-flows %zu: RLIMIT_NOFILE %zu less %zu fixed and %zu for pipes, two for each flow",
+		max, e->budget.limit, fixed, 2 * e->budget.pipes);
 	admit_init(&e->admit, max);
 }
 
 /* IPv6 may be switched off: that is no mistake where nobody asked for `::` by name. */
 static bool may_lack(const struct plan_entry *p, int err)
 {
-	return (err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL) && p->conf->bind.count > 1 && addr_is_any(&p->at) &&
-	       p->at.sa.sa_family == AF_INET6;
+	return (err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL) && p->conf->bind.count > 1 &&
+	       addr_is_any(&p->at) && p->at.sa.sa_family == AF_INET6;
 }
 
 static bool say_unbound(const struct plan_entry *p, int err)
@@ -114,12 +117,14 @@ static bool say_unbound(const struct plan_entry *p, int err)
 
 	addr_format(&p->at, at);
 	if (may_lack(p, err)) {
-		log_warn("listener %s: %s is not listened on: this machine has no IPv6", p->conf->section.name, at);
+		log_warn("listener %s: %s is not listened on: this machine has no IPv6",
+			 p->conf->section.name, at);
 		return true;
 	}
-	fprintf(stderr, "listener %s: cannot listen on %s: %s%s\n", p->conf->section.name, at, strerror(-err),
-		err == -EACCES       ? " (a port below 1024 needs root or CAP_NET_BIND_SERVICE)"
-		: err == -EADDRINUSE ? " (see `ss -ltnp` for who listens there)"
+	fprintf(stderr, "listener %s: cannot listen on %s: %s%s\n", p->conf->section.name, at,
+		strerror(-err),
+		err == -EACCES		? " (a port below 1024 needs root or CAP_NET_BIND_SERVICE)"
+		: err == -EADDRINUSE	? " (see `ss -ltnp` for who listens there)"
 		: err == -EADDRNOTAVAIL ? " (no interface has this address)"
 					: "");
 	return false;
@@ -127,7 +132,7 @@ static bool say_unbound(const struct plan_entry *p, int err)
 
 static void add_listener(struct worker *w, const struct plan_entry *p, int fd)
 {
-	w->listeners[w->nlisteners++] = (struct listener){.fd = fd, .plan = p};
+	w->listeners[w->nlisteners++] = (struct listener){ .fd = fd, .plan = p };
 }
 
 static bool open_entry(struct edge *e, const struct plan_entry *p)
@@ -215,8 +220,9 @@ static void serve(struct edge *e, const sigset_t *awaited)
 	int sig = 0;
 
 	sigwait(awaited, &sig);
-	log_info("%s: accepting no more, %zu flows have %llu s to end", sig == SIGINT ? "SIGINT" : "SIGTERM",
-		 atomic_load(&e->admit.flows), (unsigned long long)e->config->global.drain / 1000);
+	log_info("%s: accepting no more, %zu flows have %llu s to end",
+		 sig == SIGINT ? "SIGINT" : "SIGTERM", atomic_load(&e->admit.flows),
+		 (unsigned long long)e->config->global.drain / 1000);
 	tell_all(e, sig == SIGINT ? WORKER_HALT : WORKER_DRAIN);
 	if (pthread_create(&joiner, NULL, join_all, e))
 		panic("cannot start a thread");
@@ -245,7 +251,7 @@ static void close_all(struct edge *e)
 
 enum edge_result edge_run(const struct config *config)
 {
-	struct edge e = {.config = config};
+	struct edge e = { .config = config };
 	enum edge_result result = EDGE_ENVIRONMENT;
 	sigset_t awaited;
 

@@ -37,7 +37,8 @@ static const unsigned may_follow[] = {
 static void flow_enter(struct flow *f, enum flow_state next)
 {
 	if (!(may_follow[f->state] & BIT(next)))
-		panic("flow %llx: state %d cannot follow %d", (unsigned long long)f->id, next, f->state);
+		panic("flow %llx: state %d cannot follow %d", (unsigned long long)f->id, next,
+		      f->state);
 	f->state = (uint8_t)next;
 }
 
@@ -159,11 +160,13 @@ static enum why why_not_connected(int error)
 static void say_why_error(const struct flow *f, int error)
 {
 	if (error == -EADDRNOTAVAIL)
-		log_warn("no source port is left towards backend %s: widen net.ipv4.ip_local_port_range, or "
-			 "give the backend more addresses",
-			 f->plan->backend->section.name);
+		log_warn(
+			"no source port is left towards backend %s: widen net.ipv4.ip_local_port_range, or "
+			"give the backend more addresses",
+			f->plan->backend->section.name);
 	else
-		log_warn("backend %s: connect failed: errno %d", f->plan->backend->section.name, -error);
+		log_warn("backend %s: connect failed: errno %d", f->plan->backend->section.name,
+			 -error);
 }
 
 static void start_relay(struct flow *f, int server_fd)
@@ -201,7 +204,7 @@ static bool read_name(int fd, int (*call)(int, struct sockaddr *, socklen_t *), 
 	struct sockaddr_storage name;
 	socklen_t len = sizeof(name);
 
-	*out = (struct addr){0};
+	*out = (struct addr){ 0 };
 	if (call(fd, (struct sockaddr *)&name, &len) < 0)
 		return false;
 	addr_from_sockaddr(out, (struct sockaddr *)&name);
@@ -233,8 +236,13 @@ static struct flow *enroll(struct flows *fs, const struct plan_entry *plan, int 
 
 	if (!f)
 		return NULL;
-	*f = (struct flow){.flows = fs, .plan = plan, .id = fs->next_id, .client_fd = fd,
-			   .started = fs->host.now, .connect_ms = CONNECT_NONE, .timer.tick = flow_tick};
+	*f = (struct flow){ .flows = fs,
+			    .plan = plan,
+			    .id = fs->next_id,
+			    .client_fd = fd,
+			    .started = fs->host.now,
+			    .connect_ms = CONNECT_NONE,
+			    .timer.tick = flow_tick };
 	fs->next_id += fs->id_step;
 	fs->count++;
 	list_init(&f->node);
@@ -245,7 +253,7 @@ static struct flow *enroll(struct flows *fs, const struct plan_entry *plan, int 
 void flow_open(struct flows *fs, const struct plan_entry *plan, int fd, bool admitted)
 {
 	struct flow *f = enroll(fs, plan, fd);
-	struct addr local = {0};
+	struct addr local = { 0 };
 
 	if (!f) {
 		refuse(fs, fd);
@@ -313,7 +321,8 @@ void flows_close_all(struct flows *fs, enum why why)
 		flow_close(container_of(node, struct flow, node), why);
 }
 
-void flows_init(struct flows *fs, struct timers *timers, struct admit *admit, uint64_t first, uint64_t step)
+void flows_init(struct flows *fs, struct timers *timers, struct admit *admit, uint64_t first,
+		uint64_t step)
 {
 	fs->timers = timers;
 	fs->admit = admit;

@@ -30,17 +30,22 @@ static void check_ports(const struct listen_conf *l, struct report *report)
 
 	for (size_t i = 0; i < servers->count; i++)
 		if (servers->at[i].port && l->target.port)
-			report_add(report, line,
-				   "backend: %s:%u names a port, and server = %s:%u in line %d names its own: "
-				   "drop one",
-				   l->target.name, l->target.port, servers->at[i].host, servers->at[i].port,
-				   key_line(SECTION_BACKEND, &l->backend->section, "server"));
+			report_add(
+				report, line,
+				"backend: %s:%u names a port, and server = %s:%u in line %d names its own: "
+				"drop one",
+				l->target.name, l->target.port, servers->at[i].host,
+				servers->at[i].port,
+				key_line(SECTION_BACKEND, &l->backend->section, "server"));
 	for (size_t i = 0; i < l->ports.count; i++) {
 		if (l->ports.at[i].from == l->ports.at[i].to)
 			continue;
 		if (l->target.port)
-			report_add(report, line, "backend: %s:%u names a port, and ports = %u>%u does too: drop one",
-				   l->target.name, l->target.port, l->ports.at[i].from, l->ports.at[i].to);
+			report_add(
+				report, line,
+				"backend: %s:%u names a port, and ports = %u>%u does too: drop one",
+				l->target.name, l->target.port, l->ports.at[i].from,
+				l->ports.at[i].to);
 	}
 }
 
@@ -49,7 +54,7 @@ static void add_entry(struct plan *p, const struct listen_conf *l, const struct 
 {
 	struct plan_entry *e = &p->at[p->count++];
 
-	*e = (struct plan_entry){.conf = l, .backend = l->backend, .at = *bind, .path = path};
+	*e = (struct plan_entry){ .conf = l, .backend = l->backend, .at = *bind, .path = path };
 	addr_set_port(&e->at, port->from);
 	e->profile = profile_of((enum profile)l->profile, port->from);
 	e->client = profile_client_timeouts(e->profile, &l->timeouts, &l->backend->timeouts);
@@ -65,10 +70,12 @@ static void check_twins(const struct plan *p, struct report *report)
 	for (size_t i = 0; i < p->count; i++)
 		for (size_t j = 0; j < i; j++)
 			if (addr_equal(&p->at[i].at, &p->at[j].at))
-				report_add(report, key_line(SECTION_LISTEN, &p->at[i].conf->section, "ports"),
-					   "ports: %s belongs to [listen %s] in line %d already",
-					   addr_format(&p->at[i].at, text), p->at[j].conf->section.name,
-					   p->at[j].conf->section.line);
+				report_add(
+					report,
+					key_line(SECTION_LISTEN, &p->at[i].conf->section, "ports"),
+					"ports: %s belongs to [listen %s] in line %d already",
+					addr_format(&p->at[i].at, text),
+					p->at[j].conf->section.name, p->at[j].conf->section.line);
 }
 
 bool plan_make(struct plan *p, const struct config *c, struct report *report)
@@ -78,7 +85,7 @@ bool plan_make(struct plan *p, const struct config *c, struct report *report)
 
 	for (size_t i = 0; i < c->nlistens; i++)
 		room += c->listens[i].ports.count * c->listens[i].bind.count;
-	*p = (struct plan){.at = calloc(room, sizeof(*p->at))};
+	*p = (struct plan){ .at = calloc(room, sizeof(*p->at)) };
 	if (!p->at)
 		panic("out of memory");
 	for (size_t i = 0; i < c->nlistens; i++) {
@@ -97,7 +104,7 @@ bool plan_make(struct plan *p, const struct config *c, struct report *report)
 void plan_free(struct plan *p)
 {
 	free(p->at);
-	*p = (struct plan){0};
+	*p = (struct plan){ 0 };
 }
 
 static void print_server(const struct plan_entry *e, const struct server_conf *s, FILE *to)
@@ -109,7 +116,7 @@ static void print_server(const struct plan_entry *e, const struct server_conf *s
 
 void plan_print(const struct plan *p, FILE *to)
 {
-	static const char *const headers[] = {"no PROXY header", "PROXY v1", "PROXY v2"};
+	static const char *const headers[] = { "no PROXY header", "PROXY v1", "PROXY v2" };
 	char at[ADDR_TEXT], idle[VALUE_DURATION_TEXT];
 
 	for (size_t i = 0; i < p->count; i++) {
@@ -119,7 +126,8 @@ void plan_print(const struct plan *p, FILE *to)
 			e->backend->section.name);
 		for (size_t k = 0; k < e->backend->servers.count; k++)
 			print_server(e, &e->backend->servers.at[k], to);
-		fprintf(to, "  (%s, path %s, profile %s, idle %s)\n", headers[e->backend->send_proxy], e->path->name,
-			profile_name(e->profile), value_format_duration(e->client.idle, idle));
+		fprintf(to, "  (%s, path %s, profile %s, idle %s)\n",
+			headers[e->backend->send_proxy], e->path->name, profile_name(e->profile),
+			value_format_duration(e->client.idle, idle));
 	}
 }

@@ -13,7 +13,7 @@
 
 void pipes_init(struct pipes *ps, size_t budget)
 {
-	*ps = (struct pipes){.budget = budget};
+	*ps = (struct pipes){ .budget = budget };
 }
 
 static void destroy(struct pipes *ps, struct pipe *p)
@@ -56,7 +56,7 @@ static struct pipe *create(struct pipes *ps)
 		return NULL;
 	}
 	ps->nopen++;
-	*p = (struct pipe){.out = ends[0], .in = ends[1]};
+	*p = (struct pipe){ .out = ends[0], .in = ends[1] };
 	fcntl(p->in, F_SETPIPE_SZ, WANTED_ROOM);
 	room = fcntl(p->in, F_GETPIPE_SZ);
 	if (room < LEAST_ROOM) {

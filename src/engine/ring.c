@@ -35,17 +35,18 @@ static const struct {
 	const char *name;
 } wishes[] = {
 	/* Completions are worked off only when this thread asks: no interruption between turns. */
-	{IORING_SETUP_DEFER_TASKRUN, IORING_SETUP_SINGLE_ISSUER, "defer-taskrun"},
-	{IORING_SETUP_SINGLE_ISSUER, 0, "single-issuer"},
+	{ IORING_SETUP_DEFER_TASKRUN, IORING_SETUP_SINGLE_ISSUER, "defer-taskrun" },
+	{ IORING_SETUP_SINGLE_ISSUER, 0, "single-issuer" },
 	/* Without defer-taskrun the next best: no inter-processor interrupt for completions. */
-	{IORING_SETUP_COOP_TASKRUN, 0, "coop-taskrun"},
+	{ IORING_SETUP_COOP_TASKRUN, 0, "coop-taskrun" },
 	/* One bad submission must not hold back those behind it. */
-	{IORING_SETUP_SUBMIT_ALL, 0, "submit-all"},
+	{ IORING_SETUP_SUBMIT_ALL, 0, "submit-all" },
 };
 
 static int set_up(struct ring *r, unsigned flags)
 {
-	struct io_uring_params p = {.flags = flags | IORING_SETUP_CQSIZE, .cq_entries = CQ_ENTRIES};
+	struct io_uring_params p = { .flags = flags | IORING_SETUP_CQSIZE,
+				     .cq_entries = CQ_ENTRIES };
 
 	memset(&r->uring, 0, sizeof(r->uring));
 	return io_uring_queue_init_params(SQ_ENTRIES, &r->uring, &p);
@@ -57,8 +58,8 @@ static void describe(struct ring *r, unsigned flags)
 
 	for (size_t i = 0; i < ARRAY_LEN(wishes); i++)
 		if (flags & wishes[i].flag)
-			used += (size_t)snprintf(r->features + used, sizeof(r->features) - used, "%s%s",
-						 used ? " " : "", wishes[i].name);
+			used += (size_t)snprintf(r->features + used, sizeof(r->features) - used,
+						 "%s%s", used ? " " : "", wishes[i].name);
 }
 
 static void probe(struct ring *r)
@@ -88,7 +89,7 @@ static int set_up_best(struct ring *r)
 
 int ring_open(struct ring **out)
 {
-	unsigned workers[2] = {SPLICE_WORKERS, SPLICE_WORKERS};
+	unsigned workers[2] = { SPLICE_WORKERS, SPLICE_WORKERS };
 	struct ring *r = calloc(1, sizeof(*r));
 	int err;
 
@@ -131,25 +132,30 @@ static bool sysctl_disables(void)
 void ring_explain(int error, char *text, size_t size)
 {
 	if (error == -EPERM && sysctl_disables())
-		snprintf(text, size,
-			 "io_uring is not allowed: the sysctl kernel.io_uring_disabled is set; "
-			 "remedy: sysctl kernel.io_uring_disabled=0 (or 1 and the group of kernel.io_uring_group)");
+		snprintf(
+			text, size,
+			"io_uring is not allowed: the sysctl kernel.io_uring_disabled is set; "
+			"remedy: sysctl kernel.io_uring_disabled=0 (or 1 and the group of kernel.io_uring_group)");
 	else if (error == -EPERM)
-		snprintf(text, size,
-			 "io_uring is not allowed: a seccomp filter forbids it (Docker 25 and later, "
-			 "containerd, systemd's SystemCallFilter); remedy: a profile that allows io_uring_setup, "
-			 "io_uring_enter and io_uring_register");
+		snprintf(
+			text, size,
+			"io_uring is not allowed: a seccomp filter forbids it (Docker 25 and later, "
+			"containerd, systemd's SystemCallFilter); remedy: a profile that allows io_uring_setup, "
+			"io_uring_enter and io_uring_register");
 	else if (error == -ENOSYS)
-		snprintf(text, size,
-			 "io_uring is not available: the kernel is built without it, or a sandbox (gVisor, "
-			 "seccomp) hides it; remedy: a Linux kernel 6.1 or later with CONFIG_IO_URING, or a seccomp "
-			 "profile that allows io_uring_setup, io_uring_enter and io_uring_register");
+		snprintf(
+			text, size,
+			"io_uring is not available: the kernel is built without it, or a sandbox (gVisor, "
+			"seccomp) hides it; remedy: a Linux kernel 6.1 or later with CONFIG_IO_URING, or a seccomp "
+			"profile that allows io_uring_setup, io_uring_enter and io_uring_register");
 	else if (error == -ENOMEM)
-		snprintf(text, size,
-			 "io_uring is refused for want of memory; remedy: a higher memory limit of the "
-			 "container or service (LimitMEMLOCK=, MemoryMax=)");
+		snprintf(
+			text, size,
+			"io_uring is refused for want of memory; remedy: a higher memory limit of the "
+			"container or service (LimitMEMLOCK=, MemoryMax=)");
 	else
-		snprintf(text, size, "io_uring cannot be set up: %s; remedy: a Linux kernel 6.1 or later",
+		snprintf(text, size,
+			 "io_uring cannot be set up: %s; remedy: a Linux kernel 6.1 or later",
 			 strerror(-error));
 }
 
@@ -260,7 +266,8 @@ void ring_splice(struct ring *r, struct op *op, int in, int out, size_t len)
 {
 	struct io_uring_sqe *sqe = next_sqe(r);
 
-	io_uring_prep_splice(sqe, in, -1, out, -1, (unsigned)len, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+	io_uring_prep_splice(sqe, in, -1, out, -1, (unsigned)len,
+			     SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
 	arm(sqe, op);
 }
 
@@ -285,8 +292,8 @@ void ring_close_fd(struct ring *r, int fd)
 
 void ring_wait(struct ring *r, msec_t wait)
 {
-	struct __kernel_timespec limit = {.tv_sec = (long long)(wait / 1000),
-					  .tv_nsec = (long long)(wait % 1000) * 1000000};
+	struct __kernel_timespec limit = { .tv_sec = (long long)(wait / 1000),
+					   .tv_nsec = (long long)(wait % 1000) * 1000000 };
 	struct io_uring_cqe *cqe;
 	int n;
 
@@ -302,7 +309,8 @@ void ring_dispatch(struct ring *r)
 	unsigned head, count = 0;
 	struct op *op;
 
-	io_uring_for_each_cqe(&r->uring, head, cqe) {
+	io_uring_for_each_cqe(&r->uring, head, cqe)
+	{
 		count++;
 		op = io_uring_cqe_get_data(cqe);
 		if (!op)

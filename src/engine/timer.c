@@ -7,7 +7,7 @@
 
 void timers_init(struct timers *ts)
 {
-	*ts = (struct timers){0};
+	*ts = (struct timers){ 0 };
 }
 
 void timers_finish(struct timers *ts)
@@ -68,7 +68,7 @@ static void grow(struct timers *ts)
 
 void timer_set(struct timers *ts, struct timer *t, msec_t due)
 {
-	struct timer_entry e = {.due = due, .timer = t};
+	struct timer_entry e = { .due = due, .timer = t };
 
 	if (due == TIMER_NONE) {
 		timer_stop(ts, t);

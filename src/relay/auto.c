@@ -37,5 +37,7 @@ static const char *auto_used(const struct relay *r)
 	return r->spliced ? path_splice.name : path_copy.name;
 }
 
-const struct path path_auto = {
-	.name = "auto", .help = "copy or splice, each half by what it sees", .pump = auto_pump, .used = auto_used};
+const struct path path_auto = { .name = "auto",
+				.help = "copy or splice, each half by what it sees",
+				.pump = auto_pump,
+				.used = auto_used };

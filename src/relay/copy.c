@@ -43,11 +43,13 @@ enum pump copy_pump(struct relay *r, struct half *h)
 		result = send_on(r, h, host->buffer, (size_t)n);
 		/* A short read emptied the socket: what comes later is a new event. Not so before
 		 * the end, which would be missed, nor at an urgent mark, where a read stops short. */
-		if (result == PUMP_MORE && (size_t)n < host->buffer_size && !h->to_end && !h->urgent)
+		if (result == PUMP_MORE && (size_t)n < host->buffer_size && !h->to_end &&
+		    !h->urgent)
 			return PUMP_DRY;
 	}
 	return result;
 }
 
-const struct path path_copy = {
-	.name = "copy", .help = "recv and send through one buffer: small messages", .pump = copy_pump};
+const struct path path_copy = { .name = "copy",
+				.help = "recv and send through one buffer: small messages",
+				.pump = copy_pump };

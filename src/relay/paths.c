@@ -7,7 +7,8 @@
 #include "relay/ring_splice.h"
 #include "relay/splice.h"
 
-const struct path *const paths[] = {&path_auto, &path_copy, &path_splice, &path_ring_splice, NULL};
+const struct path *const paths[] = { &path_auto, &path_copy, &path_splice, &path_ring_splice,
+				     NULL };
 
 const struct path *path_find(const char *name)
 {

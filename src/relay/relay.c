@@ -171,9 +171,9 @@ static void on_ready(struct op *op, int res)
 void relay_start(struct relay *r, struct relay_host *host, const struct path *path, int client,
 		 int server)
 {
-	const int fds[2] = {client, server};
+	const int fds[2] = { client, server };
 
-	*r = (struct relay){.host = host, .path = path, .last_moved = host->now};
+	*r = (struct relay){ .host = host, .path = path, .last_moved = host->now };
 	list_init(&r->runnable);
 	for (size_t i = 0; i < 2; i++) {
 		r->leg[i].fd = fds[i];
@@ -217,7 +217,7 @@ const char *relay_path_name(const struct relay *r)
 
 void reset_on_close(int fd)
 {
-	const struct linger now = {.l_onoff = 1, .l_linger = 0};
+	const struct linger now = { .l_onoff = 1, .l_linger = 0 };
 
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }

@@ -16,7 +16,7 @@ static bool ready_flight(struct relay *r, struct half *h)
 	h->flight = malloc(sizeof(*h->flight));
 	if (!h->flight)
 		return false;
-	*h->flight = (struct flight){.op.done = on_spliced, .relay = r, .half = h};
+	*h->flight = (struct flight){ .op.done = on_spliced, .relay = r, .half = h };
 	return true;
 }
 
@@ -93,4 +93,8 @@ static const char *ring_splice_missing(const struct ring *ring)
 }
 
 const struct path path_ring_splice = {
-	.name = "ring-splice", .help = "IORING_OP_SPLICE, executed by kernel threads: opt-in", .pump = ring_splice_pump, .missing = ring_splice_missing};
+	.name = "ring-splice",
+	.help = "IORING_OP_SPLICE, executed by kernel threads: opt-in",
+	.pump = ring_splice_pump,
+	.missing = ring_splice_missing
+};

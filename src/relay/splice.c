@@ -44,5 +44,6 @@ enum pump splice_pump(struct relay *r, struct half *h)
 	return result;
 }
 
-const struct path path_splice = {
-	.name = "splice", .help = "splice(2) through a pooled pipe: bulk", .pump = splice_pump};
+const struct path path_splice = { .name = "splice",
+				  .help = "splice(2) through a pooled pipe: bulk",
+				  .pump = splice_pump };
