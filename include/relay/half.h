@@ -60,7 +60,6 @@ struct half {
 	uint8_t state;
 	bool readable;	/* the source may have bytes or its end */
 	bool to_end;	/* the source ended or failed: read until it says so */
-	bool urgent;	/* there was an urgent mark: splice(2) stops at it, recv(2) passes */
 	bool writable;	/* room was reported since the last attempt */
 	bool blocked;	/* waits for room */
 	bool bulk;	/* auto: splice rather than copy */

@@ -1,6 +1,8 @@
 #include "relay/copy.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "relay/held.h"
@@ -21,6 +23,13 @@ static enum pump send_on(struct relay *r, struct half *h, const uint8_t *bytes, 
 	return held_keep(h, bytes + max_of(sent, 0), n - (size_t)max_of(sent, 0));
 }
 
+bool copy_at_mark(int fd)
+{
+	int at_mark = 0;
+
+	return ioctl(fd, SIOCATMARK, &at_mark) == 0 && at_mark;
+}
+
 enum pump copy_pump(struct relay *r, struct half *h)
 {
 	struct relay_host *host = r->host;
@@ -34,17 +43,13 @@ enum pump copy_pump(struct relay *r, struct half *h)
 			return PUMP_EOF;
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && errno != EAGAIN)
-			return PUMP_SRC_FAILED;
-		if (n < 0) {
-			h->urgent = false;
-			return PUMP_DRY;
-		}
+		if (n < 0)
+			return errno == EAGAIN ? PUMP_DRY : PUMP_SRC_FAILED;
 		result = send_on(r, h, host->buffer, (size_t)n);
 		/* A short read emptied the socket: what comes later is a new event. Not so before
-		 * the end, which would be missed, nor at an urgent mark, where a read stops short. */
+		 * the end, which would be missed. */
 		if (result == PUMP_MORE && (size_t)n < host->buffer_size && !h->to_end &&
-		    !h->urgent)
+		    !copy_at_mark(src))
 			return PUMP_DRY;
 	}
 	return result;

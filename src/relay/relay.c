@@ -9,8 +9,8 @@
 #include "relay/held.h"
 
 /* POLLOUT costs one result when the poll is armed and after that only what follows a full
- * socket buffer; POLLPRI says that there is an urgent mark in the way. */
-#define LEG_EVENTS (POLLIN | POLLOUT | POLLPRI | POLLRDHUP)
+ * socket buffer. */
+#define LEG_EVENTS (POLLIN | POLLOUT | POLLRDHUP)
 
 static void end(struct relay *r, enum relay_end how)
 {
@@ -137,8 +137,6 @@ static void note_events(struct leg *leg, struct half *from, struct half *to, uns
 		from->readable = true;
 	if (mask & (POLLRDHUP | POLLHUP | POLLERR))
 		from->to_end = true;
-	if (mask & POLLPRI)
-		from->urgent = true;
 	if (mask & (POLLOUT | POLLERR | POLLHUP)) {
 		to->writable = true;
 		to->blocked = false;

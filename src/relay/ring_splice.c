@@ -37,13 +37,13 @@ static enum pump ring_splice_pump(struct relay *r, struct half *h)
 {
 	if (h->pipe && h->pipe->held)
 		return take_off(r, h, false);
-	/* Copied bytes that are held leave first; so does what lies before an urgent mark. */
-	if (h->rest || h->urgent || !ready_flight(r, h) || !held_borrow_pipe(r, h))
+	/* Copied bytes that are held leave first. */
+	if (h->rest || !ready_flight(r, h) || !held_borrow_pipe(r, h))
 		return copy_pump(r, h);
 	return take_off(r, h, true);
 }
 
-static enum pump filled(struct half *h, int res)
+static enum pump filled(struct relay *r, struct half *h, int res)
 {
 	if (res > 0) {
 		h->pipe->held = (size_t)res;
@@ -54,7 +54,9 @@ static enum pump filled(struct half *h, int res)
 	if (res != -EAGAIN && res != -EINTR)
 		return PUMP_SRC_FAILED;
 	/* What arrived while it was in flight was reported then. */
-	return res == -EINTR || h->readable ? PUMP_MORE : PUMP_DRY;
+	if (res == -EINTR || h->readable)
+		return PUMP_MORE;
+	return copy_at_mark(half_src(r, h)->fd) ? copy_pump(r, h) : PUMP_DRY;
 }
 
 static enum pump emptied(struct half *h, int res)
@@ -82,7 +84,7 @@ static void on_spliced(struct op *op, int res)
 			h->pipe->held = (size_t)res;
 		return;
 	}
-	result = f->filling ? filled(h, res) : emptied(h, res);
+	result = f->filling ? filled(r, h, res) : emptied(h, res);
 	held_return_pipe(r, h);
 	relay_landed(r, h, result);
 }

@@ -32,11 +32,11 @@ enum pump splice_pump(struct relay *r, struct half *h)
 	enum pump result = held_flush(r, h);
 
 	for (int i = 0; i < SHARE && result == PUMP_MORE; i++) {
-		if (h->urgent || !held_borrow_pipe(r, h)) {
-			held_return_pipe(r, h);
+		if (!held_borrow_pipe(r, h))
 			return copy_pump(r, h);
-		}
 		result = fill(r, h);
+		if (result == PUMP_DRY && copy_at_mark(half_src(r, h)->fd))
+			result = copy_pump(r, h);
 		if (result == PUMP_MORE)
 			result = held_flush(r, h);
 	}
