@@ -21,7 +21,8 @@ struct flows {
 	struct list live, dying;
 	struct flow *unused; /* flows of ended connections, to be used again */
 	uint64_t next_id, id_step;
-	size_t count; /* live and dying */
+	size_t count;	   /* live and dying */
+	msec_t complained; /* when the log last told of a failure of ours */
 };
 
 /* host.ring, host.pipes and host.buffer are set by the caller first. Ids are first, first + step, …:

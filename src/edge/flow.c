@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "edge/record.h"
@@ -157,16 +158,24 @@ static enum why why_not_connected(int error)
 	}
 }
 
+/* Not for each flow: what fails for one fails for thousands, and their lines say it too. */
+#define COMPLAIN_EVERY 10000
+
 static void say_why_error(const struct flow *f, int error)
 {
+	struct flows *fs = f->flows;
+
+	if (fs->complained && fs->host.now - fs->complained < COMPLAIN_EVERY)
+		return;
+	fs->complained = fs->host.now;
 	if (error == -EADDRNOTAVAIL)
 		log_warn(
 			"no source port is left towards backend %s: widen net.ipv4.ip_local_port_range, or "
 			"give the backend more addresses",
 			f->plan->backend->section.name);
 	else
-		log_warn("backend %s: connect failed: errno %d", f->plan->backend->section.name,
-			 -error);
+		log_warn("backend %s: connect failed: %s", f->plan->backend->section.name,
+			 strerror(-error));
 }
 
 static void start_relay(struct flow *f, int server_fd)
@@ -331,6 +340,7 @@ void flows_init(struct flows *fs, struct timers *timers, struct admit *admit, ui
 	fs->host.ended = on_relay_ended;
 	fs->unused = NULL;
 	fs->count = 0;
+	fs->complained = 0;
 	list_init(&fs->host.runnable);
 	list_init(&fs->live);
 	list_init(&fs->dying);

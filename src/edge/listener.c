@@ -79,9 +79,25 @@ static void pause_accept(struct listener *l, const char *reason)
 	admit_strain(l->admit, reason);
 }
 
-static const char *out_of(int err)
+/* NULL: the failure concerns one connection that is gone already (accept(2), "Error handling");
+ * else why accept has to pause. Anything unknown pauses too: it must never spin. */
+static const char *why_pause(int err)
 {
 	switch (err) {
+	case -ECONNABORTED:
+	case -EINTR:
+	case -EAGAIN:
+	case -ECANCELED:
+	case -EPROTO:
+	case -ENETDOWN:
+	case -ENETUNREACH:
+	case -EHOSTDOWN:
+	case -EHOSTUNREACH:
+	case -ENOPROTOOPT:
+	case -EOPNOTSUPP:
+	case -ENONET:
+	case -EPERM:
+		return NULL;
 	case -EMFILE:
 		return "out of file descriptors (RLIMIT_NOFILE)";
 	case -ENFILE:
@@ -90,7 +106,7 @@ static const char *out_of(int err)
 	case -ENOMEM:
 		return "out of memory for sockets";
 	default:
-		return NULL;
+		return strerror(-err);
 	}
 }
 
@@ -121,9 +137,8 @@ static void on_accept(struct op *op, int res)
 
 	if (res >= 0)
 		take(l, res);
-	else if (out_of(res))
-		pause_accept(l, out_of(res));
-	/* Anything else concerns one connection that is gone already (accept(2), "Error handling"). */
+	else if (why_pause(res))
+		pause_accept(l, why_pause(res));
 	if (l->closed || l->paused)
 		return;
 	if (!admit_room(l->admit))

@@ -1,0 +1,221 @@
+/* conn - the life of a short connection, over and over: connect, a few bytes there and back, reset.
+ * Every attempt ends as done or as exactly one kind of failure, so in a run of a fixed count done +
+ * failed = started, and it can say that nothing was lost. A timed run counts what was done in its
+ * window, but failures from the start. It ends with a reset because that leaves the client no
+ * TIME_WAIT to run out of ports with; what the proxy makes of it on the other leg is its own affair
+ * and part of its cost. */
+#include <err.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "latency.h"
+#include "load.h"
+#include "measure.h"
+#include "net.h"
+#include "pattern.h"
+
+enum outcome {
+	DONE,	 /* every byte came back */
+	LOCAL,	 /* socket() or connect() failed on this side: ports or descriptors */
+	REFUSED, /* by whoever listens there, or nobody does */
+	CONNECT, /* any other end before it was established */
+	RESET,	 /* after that */
+	ENDED,	 /* cleanly, but before every byte came back */
+	BYTES,	 /* wrong ones, or too many */
+	SILENT,	 /* no end within the patience */
+	OUTCOMES
+};
+
+static const char *const outcome_names[OUTCOMES] = { "done",  "local", "refused", "connect",
+						     "reset", "ended", "bytes",	  "silent" };
+
+struct attempt {
+	int fd; /* -1: the slot is free */
+	bool asked;
+	size_t got;
+	uint64_t begun;
+};
+
+static int ep;
+static const struct load *job;
+static struct peer_addr target;
+static uint8_t scratch[PATTERN_SPAN];
+static struct latency latency;
+static uint64_t started, ended[OUTCOMES];
+static unsigned in_flight;
+
+static void finish(struct attempt *a, enum outcome how)
+{
+	if (how == DONE)
+		latency_add(&latency, clock_ns() - a->begun);
+	ended[how]++;
+	in_flight--;
+	net_reset(a->fd);
+	a->fd = -1;
+}
+
+static bool may_start(void)
+{
+	return !job->count || started < job->count;
+}
+
+/* False when this side could not even try: then the next try waits a moment instead of spinning. */
+static bool begin(struct attempt *a)
+{
+	int fd;
+
+	started++;
+	a->begun = clock_ns();
+	fd = net_begin(&target);
+	if (fd < 0) {
+		ended[fd == -ECONNREFUSED ? REFUSED : LOCAL]++;
+		return false;
+	}
+	a->fd = fd;
+	a->asked = false;
+	a->got = 0;
+	in_flight++;
+	/* Edges: an attempt meets each of its two states once, which saves a call between them. */
+	net_watch(ep, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLOUT | EPOLLET, a);
+	return true;
+}
+
+static void ask(struct attempt *a)
+{
+	ssize_t n = send(a->fd, pattern_at(0), job->size, 0);
+
+	if (n < 0 && errno == EAGAIN)
+		return;
+	if (n < 0)
+		finish(a, errno == ECONNREFUSED ? REFUSED : CONNECT);
+	else if ((size_t)n != job->size)
+		errx(1, "conn: --size does not fit one send");
+	else
+		a->asked = true;
+}
+
+/* Reads on until the attempt is over or nothing is left: the edge is not announced twice. */
+static void hear(struct attempt *a)
+{
+	while (a->fd >= 0) {
+		ssize_t n = recv(a->fd, scratch, sizeof(scratch), 0);
+
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n < 0) {
+			finish(a, RESET);
+		} else if (n == 0) {
+			finish(a, ENDED);
+		} else if (a->got + (size_t)n > job->size ||
+			   (job->verify && !pattern_holds(a->got, scratch, (size_t)n))) {
+			finish(a, BYTES);
+		} else {
+			a->got += (size_t)n;
+			if (a->got == job->size)
+				finish(a, DONE);
+		}
+	}
+}
+
+static void ready(struct attempt *a, uint32_t events)
+{
+	/* Before the first send an error is the connection attempt's, and send() tells which. */
+	if (!a->asked)
+		ask(a);
+	if (a->fd >= 0 && a->asked && events & ~(uint32_t)EPOLLOUT)
+		hear(a);
+}
+
+static void give_up_silent(struct attempt *all)
+{
+	static uint64_t looked;
+	uint64_t now = clock_ns();
+
+	if (now - looked < 500000000u)
+		return;
+	looked = now;
+	for (unsigned i = 0; i < job->conns; i++)
+		if (all[i].fd >= 0 && (double)(now - all[i].begun) > job->patience * 1e9)
+			finish(&all[i], SILENT);
+}
+
+static void turn(struct attempt *all)
+{
+	struct epoll_event ev[256];
+	bool failing = false;
+	int n;
+
+	for (unsigned i = 0; i < job->conns && in_flight < job->conns && !failing; i++)
+		if (all[i].fd < 0 && may_start())
+			failing = !begin(&all[i]);
+	n = epoll_wait(ep, ev, sizeof(ev) / sizeof(*ev), failing ? 1 : 100);
+	for (int i = 0; i < n; i++)
+		ready(ev[i].data.ptr, ev[i].events);
+}
+
+static void run_for_a_while(struct attempt *all, struct measure *m)
+{
+	enum measure_turn now;
+
+	measure_plan(m, job);
+	while ((now = measure_turn(m, clock_ns())) != MEASURE_CLOSES) {
+		if (now == MEASURE_OPENS) {
+			ended[DONE] = 0;
+			latency_reset(&latency);
+		}
+		turn(all);
+		give_up_silent(all);
+	}
+}
+
+static void run_count(struct attempt *all, struct measure *m)
+{
+	measure_plan(m, job);
+	measure_begin(m);
+	while (may_start() || in_flight) {
+		turn(all);
+		give_up_silent(all);
+	}
+	measure_end(m);
+}
+
+static void print(const struct measure *m)
+{
+	uint64_t failed = 0;
+
+	for (int i = DONE + 1; i < OUTCOMES; i++)
+		failed += ended[i];
+	measure_print(m, "conn", "connection", (double)ended[DONE]);
+	latency_print(&latency);
+	printf(",\"started\":%llu,\"failed\":%llu", (unsigned long long)started,
+	       (unsigned long long)failed);
+	for (int i = DONE + 1; i < OUTCOMES; i++)
+		printf(",\"failed_%s\":%llu", outcome_names[i], (unsigned long long)ended[i]);
+	printf("}\n");
+}
+
+int conn_main(const struct load *l)
+{
+	struct attempt *all = calloc(l->conns, sizeof(*all));
+	struct measure m;
+
+	job = l;
+	target = net_addr(l->host, l->ports[0]);
+	ep = epoll_create1(EPOLL_CLOEXEC);
+	if (!all || ep < 0)
+		err(1, "conn");
+	if (l->size > PATTERN_SPAN)
+		errx(1, "conn: --size at most %d", PATTERN_SPAN);
+	for (unsigned i = 0; i < l->conns; i++)
+		all[i].fd = -1;
+	if (l->count)
+		run_count(all, &m);
+	else
+		run_for_a_while(all, &m);
+	print(&m);
+	free(all);
+	return 0;
+}
