@@ -4,6 +4,9 @@
 
 #include <stddef.h>
 
+#include "config/config.h"
+#include "edge/plan.h"
+
 /* contract: 0 done, 1 the operator's mistake, 2 the environment, 3 our bug */
 enum { EXIT_DONE, EXIT_MISTAKE, EXIT_ENVIRONMENT, EXIT_BUG };
 
@@ -23,8 +26,11 @@ int demo_main(int argc, char **argv);
 /* Takes `-c FILE` off; anything else is a mistake, said on standard error. NULL then. */
 const char *command_file(int argc, char **argv);
 
-/* The named file, checked; NULL when it is not right, which was said on standard error. */
-struct config;
-struct config *command_config(const char *file);
+/* The named file, checked, and what it leads to; both the caller's. NULL when anything is not right:
+ * all of it was said on standard error. */
+struct config *command_load(const char *file, struct plan *plan);
+
+/* The same for text that comes with the program. */
+struct config *command_load_text(const char *name, const char *text, struct plan *plan);
 
 #endif

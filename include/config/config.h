@@ -12,8 +12,8 @@
 /* Larger files are refused: nobody writes 4 MiB of configuration. */
 #define CONFIG_SIZE_MAX (4u << 20)
 
-/* The configuration, owned by the caller, or NULL when the report has complaints. An
- * unreadable file is a complaint too. */
+/* The configuration, owned by the caller. With complaints in the report it is only good for
+ * finding more of them (plan_make()). NULL, with a complaint, when the file cannot be read. */
 struct config *config_load(const char *file, struct report *report);
 
 /* The same from bytes; `file` is only named. */

@@ -18,7 +18,8 @@ struct key {
 	const char *help;     /* one sentence */
 	unsigned long long min, max;
 	const char *const *words; /* a choice's, NULL-terminated */
-	bool repeats;		  /* more values are added, not a mistake */
+	bool repeats;		  /* may be given again: one more value */
+	bool continues;		  /* an indented line below adds values */
 	bool required;
 };
 

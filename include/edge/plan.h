@@ -25,7 +25,8 @@ struct plan {
 	size_t count;
 };
 
-/* False, with complaints, when the configuration does not make sense as a whole. The plan
+/* Of a configuration that may have complaints already: what can be judged is judged. False,
+ * with complaints, when the configuration does not make sense as a whole. The plan
  * refers to the configuration, which must outlive it. */
 bool plan_make(struct plan *p, const struct config *c, struct report *report);
 void plan_free(struct plan *p);

@@ -54,22 +54,15 @@ static int print_reference(void)
 
 static int check_file(const char *file)
 {
-	struct config *c = command_config(file);
-	struct report report;
 	struct plan plan;
-	bool ok;
+	struct config *c = command_load(file, &plan);
 
 	if (!c)
 		return EXIT_MISTAKE;
-	report_init(&report, file);
-	ok = plan_make(&plan, c, &report);
-	if (ok)
-		plan_print(&plan, stdout);
-	report_print(&report, stderr);
-	report_finish(&report);
+	plan_print(&plan, stdout);
 	plan_free(&plan);
 	config_free(c);
-	return ok ? EXIT_DONE : EXIT_MISTAKE;
+	return EXIT_DONE;
 }
 
 int check_main(int argc, char **argv)

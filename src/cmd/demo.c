@@ -52,7 +52,7 @@ static int start_whoami(uint16_t *port)
 int demo_main(int argc, char **argv)
 {
 	const char *listen_port = argc > 1 ? argv[1] : DEMO_PORT;
-	struct report report;
+	struct plan plan;
 	struct config *c;
 	uint16_t port;
 	char text[512];
@@ -64,10 +64,7 @@ int demo_main(int argc, char **argv)
 		return EXIT_ENVIRONMENT;
 	}
 	snprintf(text, sizeof(text), demo_file, listen_port, port);
-	report_init(&report, "demo");
-	c = config_parse("demo", text, strlen(text), &report);
-	report_print(&report, stderr);
-	report_finish(&report);
+	c = command_load_text("demo", text, &plan);
 	if (!c)
 		return EXIT_MISTAKE;
 	fprintf(stderr,
@@ -75,7 +72,8 @@ int demo_main(int argc, char **argv)
 		"    nc 127.0.0.1 %s\n\nIts answer says which address and PROXY header the backend saw; the "
 		"line of the flow appears here.\nCtrl-C ends it.\n\n",
 		listen_port, listen_port);
-	status = (int)edge_run(c);
+	status = (int)edge_run(c, &plan);
+	plan_free(&plan);
 	config_free(c);
 	return status;
 }

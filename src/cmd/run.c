@@ -22,27 +22,48 @@ const char *command_file(int argc, char **argv)
 	return file;
 }
 
-struct config *command_config(const char *file)
+static struct config *judge(struct config *c, struct plan *plan, struct report *report)
+{
+	*plan = (struct plan){ 0 };
+	if (c)
+		plan_make(plan, c, report);
+	report_print(report, stderr);
+	if (report->count) {
+		plan_free(plan);
+		config_free(c);
+		c = NULL;
+	}
+	report_finish(report);
+	return c;
+}
+
+struct config *command_load(const char *file, struct plan *plan)
 {
 	struct report report;
-	struct config *c;
 
 	report_init(&report, file);
-	c = config_load(file, &report);
-	report_print(&report, stderr);
-	report_finish(&report);
-	return c;
+	return judge(config_load(file, &report), plan, &report);
+}
+
+struct config *command_load_text(const char *name, const char *text, struct plan *plan)
+{
+	struct report report;
+
+	report_init(&report, name);
+	return judge(config_parse(name, text, strlen(text), &report), plan, &report);
 }
 
 int run_main(int argc, char **argv)
 {
 	const char *file = command_file(argc, argv);
-	struct config *c = file ? command_config(file) : NULL;
+	struct plan plan;
+	struct config *c = file ? command_load(file, &plan) : NULL;
 	int status;
 
 	if (!c)
 		return EXIT_MISTAKE;
-	status = (int)edge_run(c);
+	status = (int)edge_run(c, &plan);
+	plan_free(&plan);
 	config_free(c);
 	return status;
 }

@@ -57,6 +57,11 @@ static void unknown_key(struct build *b, enum section_kind kind, const struct in
 		   section_word(kind), known);
 }
 
+static bool may_come_again(const struct key *k, const struct ini_entry *e)
+{
+	return k->repeats || (k->continues && e->continued);
+}
+
 static void take_entry(struct build *b, enum section_kind kind, struct section *s,
 		       const struct ini_entry *e)
 {
@@ -68,7 +73,7 @@ static void take_entry(struct build *b, enum section_kind kind, struct section *
 		return;
 	}
 	row = (size_t)(k - keys_of(kind, &count));
-	if (s->key_line[row] && !k->repeats)
+	if (s->key_line[row] && !may_come_again(k, e))
 		report_add(b->report, e->line, "%s stands here twice: first in line %d%s", k->name,
 			   s->key_line[row],
 			   e->continued ? " (an indented line goes on with the key above)" : "");
@@ -130,7 +135,7 @@ static void check_defaults(struct build *b, const struct ini_section *from)
 			unknown_key(b, SECTION_DEFAULTS, e);
 			continue;
 		}
-		for (size_t j = 0; j < i && !k->repeats; j++)
+		for (size_t j = 0; j < i && !may_come_again(k, e); j++)
 			if (strcmp(from->at[j].key, e->key) == 0)
 				report_add(b->report, e->line,
 					   "%s stands here twice: first in line %d", e->key,
@@ -284,10 +289,7 @@ struct config *config_parse(const char *file, const char *bytes, size_t len, str
 	build_all(&b, &ini);
 	check_whole(c, report);
 	ini_free(&ini);
-	if (!report->count)
-		return c;
-	config_free(c);
-	return NULL;
+	return c;
 }
 
 /* NULL with a complaint; else bytes to be freed. */

@@ -98,10 +98,10 @@ static const struct key global_keys[] = {
 
 static const struct key listen_keys[] = {
 	{.name = "ports", .offset = FIELD(listen_conf, ports), .set = set_ports, .shown = "25 465 587",
-	 .repeats = true, .required = true,
+	 .continues = true, .required = true,
 	 .help = "Ports to listen on: 25, 25>10025 (leads to another port), 8000-8010."},
 	{.name = "bind", .offset = FIELD(listen_conf, bind), .set = set_addrs, .fallback = "0.0.0.0 ::",
-	 .repeats = true, .help = "Local addresses; IPv4 and IPv6 are sockets of their own."},
+	 .continues = true, .help = "Local addresses; IPv4 and IPv6 are sockets of their own."},
 	{.name = "backend", .offset = FIELD(listen_conf, target), .set = set_target,
 	 .shown = "stalwart", .required = true,
 	 .help = "Where connections lead: NAME or NAME:PORT of a [backend NAME]."},

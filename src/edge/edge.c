@@ -20,7 +20,7 @@
 
 struct edge {
 	const struct config *config;
-	struct plan plan;
+	struct plan *plan;
 	struct pool *pools; /* one for each backend, same order */
 	struct worker *workers;
 	size_t nworkers;
@@ -47,18 +47,6 @@ static void block_signals(sigset_t *awaited)
 	pthread_sigmask(SIG_BLOCK, awaited, NULL);
 }
 
-static bool make_plan(struct edge *e)
-{
-	struct report report;
-	bool ok;
-
-	report_init(&report, e->config->file);
-	ok = plan_make(&e->plan, e->config, &report);
-	report_print(&report, stderr);
-	report_finish(&report);
-	return ok;
-}
-
 static bool resolve_backends(struct edge *e)
 {
 	struct report report;
@@ -68,8 +56,8 @@ static bool resolve_backends(struct edge *e)
 	e->pools = zeroed(e->config->nbackends, sizeof(*e->pools));
 	for (size_t i = 0; i < e->config->nbackends; i++)
 		ok &= pool_fill(&e->pools[i], &e->config->backends[i], &report);
-	for (size_t i = 0; i < e->plan.count; i++)
-		e->plan.at[i].dial.pool = &e->pools[e->plan.at[i].backend - e->config->backends];
+	for (size_t i = 0; i < e->plan->count; i++)
+		e->plan->at[i].dial.pool = &e->pools[e->plan->at[i].backend - e->config->backends];
 	report_print(&report, stderr);
 	report_finish(&report);
 	return ok;
@@ -85,7 +73,7 @@ static size_t count_cores(void)
 static void budget_descriptors(struct edge *e)
 {
 	struct rlimit limit;
-	size_t fixed = SPARE_FDS + e->nworkers * (WORKER_FDS + 2 * e->plan.count), max;
+	size_t fixed = SPARE_FDS + e->nworkers * (WORKER_FDS + 2 * e->plan->count), max;
 
 	getrlimit(RLIMIT_NOFILE, &limit);
 	limit.rlim_cur = limit.rlim_max;
@@ -156,11 +144,11 @@ static bool open_listeners(struct edge *e)
 
 	e->workers = zeroed(e->nworkers, sizeof(*e->workers));
 	for (size_t i = 0; i < e->nworkers; i++) {
-		e->workers[i].listeners = zeroed(e->plan.count, sizeof(struct listener));
+		e->workers[i].listeners = zeroed(e->plan->count, sizeof(struct listener));
 		e->workers[i].mailbox.fd = -1;
 	}
-	for (size_t i = 0; i < e->plan.count; i++)
-		ok &= open_entry(e, &e->plan.at[i]);
+	for (size_t i = 0; i < e->plan->count; i++)
+		ok &= open_entry(e, &e->plan->at[i]);
 	return ok;
 }
 
@@ -246,21 +234,18 @@ static void close_all(struct edge *e)
 	}
 	free(e->workers);
 	free(e->pools);
-	plan_free(&e->plan);
 }
 
-enum edge_result edge_run(const struct config *config)
+enum edge_result edge_run(const struct config *config, struct plan *plan)
 {
-	struct edge e = { .config = config };
+	struct edge e = { .config = config, .plan = plan };
 	enum edge_result result = EDGE_ENVIRONMENT;
 	sigset_t awaited;
 
 	block_signals(&awaited);
 	log_setup((enum line_format)config->global.log, (enum log_level)config->global.log_level);
 	e.nworkers = config->global.workers ? (size_t)config->global.workers : count_cores();
-	if (!make_plan(&e)) {
-		result = EDGE_MISTAKE;
-	} else if (resolve_backends(&e)) {
+	if (resolve_backends(&e)) {
 		budget_descriptors(&e);
 		if (open_listeners(&e) && start_workers(&e)) {
 			log_info("ready");

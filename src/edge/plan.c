@@ -91,7 +91,9 @@ bool plan_make(struct plan *p, const struct config *c, struct report *report)
 	for (size_t i = 0; i < c->nlistens; i++) {
 		const struct listen_conf *l = &c->listens[i];
 
-		path = find_path(l, report);
+		path = l->path ? find_path(l, report) : NULL;
+		if (!l->backend)
+			continue;
 		check_ports(l, report);
 		for (size_t k = 0; path && k < l->ports.count; k++)
 			for (size_t b = 0; b < l->bind.count; b++)
