@@ -12,6 +12,7 @@
 struct admit {
 	atomic_size_t flows;
 	atomic_bool strained;
+	atomic_size_t strained_at;   /* flows when it began */
 	atomic_uint_fast64_t pauses; /* how often accept was paused */
 	size_t max_flows;
 };

@@ -25,7 +25,9 @@ bool admit_enter(struct admit *a)
 /* The strain is over well below the point where it began, or the log would flicker. */
 static bool is_eased(const struct admit *a, size_t flows)
 {
-	return flows < a->max_flows - a->max_flows / 8;
+	size_t began = atomic_load_explicit(&a->strained_at, memory_order_relaxed);
+
+	return flows < began - began / 8;
 }
 
 void admit_leave(struct admit *a)
@@ -49,12 +51,16 @@ size_t admit_room(const struct admit *a)
 
 void admit_strain(struct admit *a, const char *reason)
 {
+	size_t flows = atomic_load(&a->flows);
+
 	atomic_fetch_add_explicit(&a->pauses, 1, memory_order_relaxed);
+	if (!atomic_load(&a->strained))
+		atomic_store(&a->strained_at, flows);
 	if (!atomic_exchange(&a->strained, true))
 		log_warn(
 			"accept paused: %s; %zu flows of at most %zu; clients wait until a flow ends (raise "
 			"LimitNOFILE or max-flows)",
-			reason, atomic_load(&a->flows), a->max_flows);
+			reason, flows, a->max_flows);
 }
 
 struct fd_budget admit_budget(size_t limit, size_t fixed)
