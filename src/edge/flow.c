@@ -145,9 +145,11 @@ static enum why why_not_connected(int error)
 	switch (error) {
 	case -ETIMEDOUT:
 		return WHY_CONNECT_TIMEOUT;
-	case -ECONNREFUSED:
 	case -ECONNRESET:
 	case -EPIPE:
+		/* It had accepted: a refusal answers the SYN with ECONNREFUSED. */
+		return WHY_SERVER_RESET;
+	case -ECONNREFUSED:
 	case -EHOSTUNREACH:
 	case -ENETUNREACH:
 	case -EACCES:
