@@ -34,11 +34,16 @@ def default_binary() -> str:
     return os.environ.get("TAILSPLICE") or str(ROOT / "build" / "tailsplice")
 
 
+_given: set[int] = set()  # ports handed out by this process: free still, but spoken for
+
+
 def free_port(count: int = 1) -> Any:
     """A port (or a list of consecutive ones) free on both families, outside the range the kernel dials from."""
     for _ in range(500):
         first = random.randrange(10000, 30000)
-        if all(_is_free(port) for port in range(first, first + count)):
+        ports = range(first, first + count)
+        if _given.isdisjoint(ports) and all(_is_free(port) for port in ports):
+            _given.update(ports)
             return first if count == 1 else list(range(first, first + count))
     raise RuntimeError("no free port found")
 
