@@ -12,8 +12,10 @@
 struct admit {
 	atomic_size_t flows;
 	atomic_bool strained;
-	atomic_size_t strained_at;   /* flows when it began */
-	atomic_uint_fast64_t pauses; /* how often accept was paused */
+	atomic_size_t strained_at;    /* flows when it began */
+	atomic_bool said;	      /* the log told of it */
+	atomic_uint_fast64_t said_at; /* and when; timer_now() */
+	atomic_uint_fast64_t pauses;  /* how often accept was paused */
 	size_t max_flows;
 };
 

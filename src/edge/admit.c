@@ -2,12 +2,16 @@
 
 #include "base/bits.h"
 #include "base/log.h"
+#include "engine/timer.h"
 
 /* Pipes are needed only while bytes are stuck in them; two descriptors each. */
 #define PIPES_SHARE 20
 #define PIPES_LEAST 2
 /* pipe-user-pages-soft (pipe(7)) allows 16384 pages: 256 pipes of 256 KiB. */
 #define PIPES_MOST 256
+
+/* Milliseconds between two warnings of the kind. */
+#define STORY 10000
 
 void admit_init(struct admit *a, size_t max_flows)
 {
@@ -36,7 +40,7 @@ void admit_leave(struct admit *a)
 
 	if (!atomic_load_explicit(&a->strained, memory_order_relaxed) || !is_eased(a, before - 1))
 		return;
-	if (atomic_exchange(&a->strained, false))
+	if (atomic_exchange(&a->strained, false) && atomic_exchange(&a->said, false))
 		log_info(
 			"accept goes on without pauses: %zu flows of at most %zu; paused %llu times since the start",
 			before - 1, a->max_flows, (unsigned long long)atomic_load(&a->pauses));
@@ -49,14 +53,26 @@ size_t admit_room(const struct admit *a)
 	return flows < a->max_flows ? a->max_flows - flows : 0;
 }
 
+/* Strain that comes and goes is one story, told once. */
+static bool is_news(struct admit *a)
+{
+	msec_t now = timer_now(), last = atomic_load(&a->said_at);
+
+	if (last && now - last < STORY)
+		return false;
+	atomic_store(&a->said_at, now);
+	return !atomic_exchange(&a->said, true);
+}
+
 void admit_strain(struct admit *a, const char *reason)
 {
 	size_t flows = atomic_load(&a->flows);
 
 	atomic_fetch_add_explicit(&a->pauses, 1, memory_order_relaxed);
-	if (!atomic_load(&a->strained))
-		atomic_store(&a->strained_at, flows);
-	if (!atomic_exchange(&a->strained, true))
+	if (atomic_load(&a->strained))
+		return;
+	atomic_store(&a->strained_at, flows);
+	if (!atomic_exchange(&a->strained, true) && is_news(a))
 		log_warn(
 			"accept paused: %s; %zu flows of at most %zu; clients wait until a flow ends (raise "
 			"LimitNOFILE or max-flows)",

@@ -95,7 +95,7 @@ def connect_tls(net: Net, family: Family, dovecot: Dovecot) -> ssl.SSLSocket:
 
 def check_seen(dovecot: Dovecot, user: str, family: Family) -> None:
     """Dovecot's line of the login has the client's address, and the one the client dialled."""
-    login = dovecot.wait_log(rf"imap-login: .*Login.*: user=<{user}>.* rip=([^,]+), lip=([^,]+),")
+    login = dovecot.wait_log(rf"imap-login: Info: (?:Login|Logged in): user=<{user}>.* rip=([^,]+), lip=([^,]+),")
     assert login.groups() == (family.clients[1], family.edge)
 
 

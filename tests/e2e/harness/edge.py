@@ -285,6 +285,11 @@ class Edge:
                 continue
         return found
 
+    def is_stopped(self) -> bool:
+        """All its threads have taken notice of a SIGSTOP; the kernel's own workers (iou-) have no state of their own."""
+        states = [Path(task, "stat").read_text() for task in Path(f"/proc/{self.pid}/task").iterdir()]
+        return all(state.rpartition(")")[2].split()[0] == "T" for state in states if "(iou-" not in state)
+
     def fds(self) -> dict[str, int]:
         """How many descriptors of each kind are open."""
         counts = {"socket": 0, "pipe": 0, "io_uring": 0, "other": 0}

@@ -192,14 +192,6 @@ class Net:
         table = "tcp6" if af == socket.AF_INET6 else "tcp"
         return listening_ports(self.call(ns, Path(f"/proc/thread-self/net/{table}").read_text))
 
-    def wait_listening(self, ns: str, af: int, ports: set[int], timeout: float = 10) -> None:
-        """Return when all of the ports are open."""
-        deadline = time.monotonic() + timeout
-        while missing := ports - self.listening(ns, af):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{ns}: nothing listens on {sorted(missing)} after {timeout} s")
-            time.sleep(0.02)
-
     def close(self) -> None:
         """End every process, remove every namespace; harmless when there is nothing."""
         for child in reversed(self._children):

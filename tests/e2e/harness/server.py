@@ -88,11 +88,12 @@ class Server:
 
 
 def self_signed(directory: Path) -> tuple[Path, Path]:
-    """A certificate for HOSTNAME and its key, made for this run."""
+    """A certificate and its key, made for this run: for HOSTNAME, and for where clients reach it."""
     certificate, key = directory / "cert.pem", directory / "key.pem"
+    names = ",".join([f"DNS:{HOSTNAME}", *(f"IP:{family.edge}" for family in FAMILIES)])
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-days", "2", "-subj", f"/CN={HOSTNAME}", "-addext", f"subjectAltName=DNS:{HOSTNAME}",
+         "-days", "2", "-subj", f"/CN={HOSTNAME}", "-addext", f"subjectAltName={names}",
          "-keyout", str(key), "-out", str(certificate)],
         check=True, capture_output=True, timeout=20,
     )

@@ -8,11 +8,9 @@ import socket
 import time
 
 from harness.rig import Ctx
-from harness.wire import (DOWN, KIB, MIB, UP, Stream, check_stream, read_exact, read_until_reset, reset, send_stream,
+from harness.wire import (BROKEN, DOWN, KIB, MIB, UP, Stream, check_stream, read_exact, read_until_reset, reset, send_stream,
                           together, wait_error, write_until_stalled)
 from scenarios import scenario
-
-BROKEN = (errno.ECONNRESET, errno.EPIPE)  # the kernel says EPIPE where the end of the other half had come before
 
 
 @scenario("46")

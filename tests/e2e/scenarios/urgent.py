@@ -70,3 +70,20 @@ def in_the_middle_of_bulk(ctx: Ctx) -> None:
             arrived += part
         assert arrived.replace(b"!", b"") == block * blocks, f"{len(arrived)} bytes arrived"
     ctx.expect_flow(port, "client-eof", up=len(arrived), down=0)
+
+
+@scenario()
+def found_all_at_once(ctx: Ctx) -> None:
+    """Data, an urgent byte, data: the edge finds all three in one go, and nothing comes after them."""
+    for _ in range(4):
+        with ctx.flow() as (client, server):
+            port = client.getsockname()[1]
+            with ctx.stopped():
+                client.sendall(BEFORE)
+                client.send(b"!", socket.MSG_OOB)
+                client.sendall(b"c" * 3000)
+            arrived = read_around(server, len(BEFORE) + 3000)
+            assert arrived.replace(b"!", b"") == BEFORE + b"c" * 3000
+            client.close()
+            assert server.recv(1) == b""
+        ctx.expect_flow(port, "client-eof", up=len(arrived), down=0)
