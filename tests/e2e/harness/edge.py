@@ -23,7 +23,6 @@ from typing import Any, Callable
 ROOT = Path(__file__).resolve().parents[3]
 LOGFMT = re.compile(r'([A-Za-z_][\w.-]*)=("(?:[^"\\]|\\.)*"|\S*)')
 SANITIZER = re.compile(r"ERROR: AddressSanitizer|runtime error:|LeakSanitizer|ThreadSanitizer")
-CRASHES = {-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGFPE, -signal.SIGILL, -signal.SIGPIPE}
 
 
 class EdgeError(AssertionError):
@@ -141,7 +140,7 @@ class Edge:
         command = [self.binary, "run", "-c", str(self.config), *self.args]
         if self.netns:
             command = ["ip", "netns", "exec", self.netns, *command]
-        environment = {**os.environ, "UBSAN_OPTIONS": "print_stacktrace=1", **self.env}
+        environment = {"UBSAN_OPTIONS": "print_stacktrace=1", **os.environ, **self.env}
         with open(self.directory / "stdout", "wb") as out, open(self.directory / "stderr", "wb") as err:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=self.stderr if self.stderr is not None else err,
@@ -212,8 +211,8 @@ class Edge:
             return f"a sanitizer spoke: {found.group(0)}"
         if killed:
             return "the edge did not end 10 s after SIGINT and was killed"
-        if status in CRASHES:
-            return f"the edge crashed with signal {-status}"
+        if status:
+            return f"the edge crashed with signal {-status}" if status < 0 else f"the edge ended with status {status}"
         return ""
 
     def _clean(self) -> None:

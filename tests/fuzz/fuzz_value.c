@@ -1,0 +1,54 @@
+/* One value of the configuration: the first byte chooses the kind. */
+#include "config/value.h"
+
+#include <string.h>
+
+#include "fuzz.h"
+
+static void read_lists(const char *text, uint8_t kind)
+{
+	struct port_maps ports = { 0 };
+	struct addrs addrs = { 0 };
+
+	if (kind == 0 && !value_ports(text, &ports))
+		for (size_t i = 0; i < ports.count; i++)
+			MUST(ports.at[i].from && ports.at[i].to);
+	if (kind == 1 && !value_addrs(text, &addrs))
+		MUST(addrs.count > 0);
+	free(ports.at);
+	free(addrs.at);
+}
+
+static void read_names(const char *text, uint8_t kind)
+{
+	struct target target = { 0 };
+	struct servers servers = { 0 };
+
+	if (kind == 2 && !value_target(text, &target))
+		MUST(target.name[0]);
+	if (kind == 3 && !value_server(text, &servers)) {
+		MUST(servers.count == 1 && servers.at[0].host[0]);
+		free(servers.at[0].host);
+	}
+	free(target.name);
+	free(servers.at);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	char text[512], again[VALUE_DURATION_TEXT];
+	msec_t ms, same;
+	uint64_t n;
+
+	if (size < 1 || size > sizeof(text))
+		return 0;
+	memcpy(text, bytes + 1, size - 1);
+	text[size - 1] = '\0';
+	read_lists(text, bytes[0] % 6);
+	read_names(text, bytes[0] % 6);
+	if (bytes[0] % 6 == 4 && !value_duration(text, 1, 1u << 31, &ms))
+		MUST(!value_duration(value_format_duration(ms, again), 1, 1u << 31, &same) && same == ms);
+	if (bytes[0] % 6 == 5 && !value_number(text, 1, 1000, false, &n))
+		MUST(n >= 1 && n <= 1000);
+	return 0;
+}

@@ -1,0 +1,210 @@
+/* Bound addresses: who may share them, and what a listener does when there is no room. */
+#include "edge/listener.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "check.h"
+#include "support/fds.h"
+#include "support/turns.h"
+
+static struct plan_entry entry_at(struct addr at)
+{
+	return (struct plan_entry){.at = at, .client = {.keepalive = 33000, .user_timeout = 44000}};
+}
+
+static struct plan_entry free_entry(void)
+{
+	return entry_at(tcp_closed());
+}
+
+Test(listener, an_address_is_taken_once)
+{
+	struct plan_entry p = free_entry();
+	int before = fds_count(), fd;
+
+	expect_num(listener_probe(&p.at), 0, "free");
+	expect_num(fds_count(), before, "probe leaves nothing");
+	fd = listener_open(&p, false);
+	cr_assert(fd >= 0, "%d", fd);
+	expect_num(listener_probe(&p.at), -EADDRINUSE, "taken");
+	expect_num(listener_open(&p, false), -EADDRINUSE, "taken");
+	expect_num(listener_open(&p, true), -EADDRINUSE, "taken");
+	close(fd);
+	expect_num(fds_count(), before, "descriptors");
+}
+
+Test(listener, workers_share_strangers_do_not)
+{
+	struct plan_entry p = free_entry();
+	int a = listener_open(&p, true), b = listener_open(&p, true);
+
+	cr_assert(a >= 0 && b >= 0, "%d, %d", a, b);
+	expect_num(listener_probe(&p.at), -EADDRINUSE, "taken");
+	close(a);
+	close(b);
+}
+
+Test(listener, families_are_sockets_of_their_own)
+{
+	struct addr any4 = {.v4.sin_family = AF_INET}, any6 = {.v6.sin6_family = AF_INET6};
+	uint16_t port = 0;
+	int fd4, fd6;
+
+	if ((fd6 = tcp_listen(AF_INET6, 1, &(struct addr){0})) < 0)
+		cr_skip_test("this machine has no IPv6 loopback");
+	close(fd6);
+	port = addr_port(&(struct addr){tcp_closed()});
+	addr_set_port(&any4, port);
+	addr_set_port(&any6, port);
+	fd6 = listener_open(&(struct plan_entry){entry_at(any6)}, false);
+	fd4 = listener_open(&(struct plan_entry){entry_at(any4)}, false);
+	cr_expect(fd6 >= 0 && fd4 >= 0, "%d, %d", fd6, fd4);
+	cr_expect(fd_get_option(fd6, IPPROTO_IPV6, IPV6_V6ONLY), "V6ONLY");
+	close(fd4);
+	close(fd6);
+}
+
+Test(listener, cannot)
+{
+	struct addr a;
+
+	addr_parse(&a, "192.0.2.77", 2525);
+	expect_num(listener_probe(&a), -EADDRNOTAVAIL, "not ours");
+	expect_num(listener_open(&(struct plan_entry){entry_at(a)}, true), -EADDRNOTAVAIL, "not ours");
+	fds_exhaust();
+	a = loopback(AF_INET, 0);
+	expect_num(listener_open(&(struct plan_entry){entry_at(a)}, true), -EMFILE, "descriptors");
+}
+
+Test(listener, connections_inherit_the_options)
+{
+	struct plan_entry p = free_entry();
+	int listener = listener_open(&p, false), client = tcp_connect(&p.at), fd;
+
+	fd = accept(listener, NULL, NULL);
+	cr_assert(fd >= 0);
+	cr_expect(fd_get_option(fd, IPPROTO_TCP, TCP_NODELAY), "TCP_NODELAY");
+	cr_expect(fd_get_option(fd, SOL_SOCKET, SO_OOBINLINE), "SO_OOBINLINE");
+	expect_num(fd_get_option(fd, IPPROTO_TCP, TCP_KEEPIDLE), 33, "keepalive");
+	expect_num(fd_get_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 44000, "user-timeout");
+	close(fd);
+	close(client);
+	close(listener);
+}
+
+static struct {
+	struct ring *ring;
+	struct plan_entry plan;
+	struct listener listener;
+	struct admit admit;
+	int fd[64], count, refused;
+} desk;
+
+static void on_accepted(struct listener *l, int fd, bool admitted)
+{
+	cr_expect(l == &desk.listener);
+	desk.refused += !admitted;
+	desk.fd[desk.count++] = fd;
+}
+
+static void set_up(size_t max_flows)
+{
+	desk.ring = ring_of_test();
+	desk.plan = free_entry();
+	log_setup(LINE_LOGFMT, LOG_ERROR);
+	admit_init(&desk.admit, max_flows);
+	desk.listener = (struct listener){.fd = listener_open(&desk.plan, false),
+					  .plan = &desk.plan,
+					  .accepted = on_accepted};
+	cr_assert(desk.listener.fd >= 0);
+	listener_start(&desk.listener, desk.ring, &desk.admit);
+}
+
+static bool has_all(void *count)
+{
+	return desk.count >= *(int *)count;
+}
+
+static void expect_accepted(int count, const char *label)
+{
+	turn_until(desk.ring, has_all, &count);
+	turn_for(desk.ring, 20);
+	expect_num(desk.count, count, label);
+}
+
+Test(listener, waits_for_room)
+{
+	int client[6];
+
+	set_up(3);
+	for (int i = 0; i < 6; i++)
+		client[i] = tcp_connect(&desk.plan.at);
+	expect_accepted(3, "as many as there are places");
+	listener_resume(&desk.listener);
+	expect_accepted(3, "there is still no place");
+	admit_leave(&desk.admit);
+	listener_resume(&desk.listener);
+	expect_accepted(4, "one place");
+	for (int i = 0; i < 2; i++) {
+		admit_leave(&desk.admit);
+		listener_resume(&desk.listener);
+	}
+	expect_accepted(6, "nobody was lost");
+	expect_num(desk.refused, 0, "nobody was refused");
+	expect_num(desk.admit.flows, 3, "places taken");
+	for (int i = 0; i < 6; i++) {
+		close(client[i]);
+		close(desk.fd[i]);
+	}
+	listener_close(&desk.listener);
+	turn_for(desk.ring, 10);
+	cr_expect(!desk.listener.accept.armed, "accept ended");
+	ring_close(desk.ring);
+}
+
+Test(listener, close_takes_what_waits)
+{
+	int client[4];
+
+	set_up(2);
+	for (int i = 0; i < 4; i++)
+		client[i] = tcp_connect(&desk.plan.at);
+	expect_accepted(2, "places");
+	listener_close(&desk.listener);
+	listener_close(&desk.listener);
+	turn_for(desk.ring, 20);
+	expect_num(desk.count, 4, "all were taken");
+	expect_num(desk.refused, 2, "without a place");
+	expect_num(desk.listener.fd, -1, "fd");
+	expect_num(listener_probe(&desk.plan.at), 0, "the address is free again");
+	for (int i = 0; i < 4; i++) {
+		close(client[i]);
+		close(desk.fd[i]);
+	}
+	ring_close(desk.ring);
+}
+
+Test(listener, survives_a_lack_of_descriptors)
+{
+	int client[2], spare;
+
+	set_up(1000);
+	for (int i = 0; i < 2; i++)
+		client[i] = tcp_connect(&desk.plan.at);
+	spare = dup(0);
+	fds_exhaust();
+	expect_accepted(0, "no descriptor");
+	cr_expect(desk.listener.paused, "it pauses and does not spin");
+	expect_num(desk.admit.pauses, 1, "counted");
+	close(spare);
+	listener_resume(&desk.listener);
+	expect_accepted(1, "one descriptor");
+	close(client[0]);
+	listener_resume(&desk.listener);
+	expect_accepted(2, "nobody was lost");
+	ring_close(desk.ring);
+}
