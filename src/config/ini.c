@@ -154,6 +154,9 @@ void ini_read(struct ini *out, const char *bytes, size_t len, struct report *rep
 	int first_bad;
 
 	*out = (struct ini){ 0 };
+	/* A byte order mark, as some editors leave. */
+	if (len >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0)
+		r.at += 3;
 	first_bad = ini_parse_stream(next_line, &r, take_entry, &r);
 	/* look() hides most bad lines from inih; it goes on after the others, and answers the
 	 * number of the first. */

@@ -207,6 +207,8 @@ static const char *add_addr_word(void *list, const char *word)
 
 	if (!addr_parse(&a, word, 0))
 		return EXPECT("IP addresses, not '%.64s'", word);
+	/* ::ffff:192.0.2.1 on a socket of IPv6 only cannot be bound; what is meant can. */
+	addr_fold(&a);
 	for (size_t i = 0; i < out->count; i++)
 		if (addr_equal(&out->at[i], &a))
 			return EXPECT("each address once, but %.64s stands there twice", word);

@@ -100,7 +100,11 @@ def main() -> int:
     signal.signal(signal.SIGALRM, on_alarm)
     signal.signal(signal.SIGTERM, on_terminate)
     raise_nofile()
-    paths = options.paths.split(",") if options.paths else usable_paths(options.binary)
+    try:
+        paths = options.paths.split(",") if options.paths else usable_paths(options.binary)
+    except (OSError, AssertionError) as error:
+        print(f"the binary does not tell its paths: {error}", file=sys.stderr)
+        return 2
     totals = {"pass": 0, "FAIL": 0, "SKIP": 0}
     for path in paths:
         for verdict, count in run_path(path, chosen, options).items():

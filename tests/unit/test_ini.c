@@ -67,7 +67,7 @@ Test(ini, files)
 		{"a section twice", "[a]\nk = 1\n[a]\nk = 2\n", "[a]1 k=1@2 [a]3 k=2@4 "},
 		{"a key twice", "[a]\nk = 1\nk = 2\n", "[a]1 k=1@2 k=2@3 "},
 		{"a name of two words", "[listen mail]\n", "[listen mail]1 "},
-		{"blanks around", "[a]\n k2=1\n[b]\nk \t=\t v w \t\n", "[a]1 +k2=1@2 [b]3 k=v w@4 "},
+		{"blanks around", "[a]\n k2=1\n[b]\nk \t=\t v w \t\n", "[a]1 k2=1@2 [b]3 k=v w@4 "},
 		{"an empty value", "[a]\nk =\nl = \n", "[a]1 k=@2 l=@3 "},
 		{"an empty key", "[a]\n= v\n", "[a]1 =v@2 "},
 		{"= and : in a value", "[a]\nk = a=b:c\n", "[a]1 k=a=b:c@2 "},

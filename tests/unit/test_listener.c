@@ -16,6 +16,13 @@ static struct plan_entry entry_at(struct addr at)
 	return (struct plan_entry){.at = at, .client = {.keepalive = 33000, .user_timeout = 44000}};
 }
 
+static int open_at(struct addr at, bool shared)
+{
+	struct plan_entry p = entry_at(at);
+
+	return listener_open(&p, shared);
+}
+
 static struct plan_entry free_entry(void)
 {
 	return entry_at(tcp_closed());
@@ -50,18 +57,17 @@ Test(listener, workers_share_strangers_do_not)
 
 Test(listener, families_are_sockets_of_their_own)
 {
-	struct addr any4 = {.v4.sin_family = AF_INET}, any6 = {.v6.sin6_family = AF_INET6};
-	uint16_t port = 0;
-	int fd4, fd6;
+	struct addr any4 = {.v4.sin_family = AF_INET}, any6 = {.v6.sin6_family = AF_INET6}, at;
+	int fd4, fd6 = tcp_listen(AF_INET6, 1, &at);
 
-	if ((fd6 = tcp_listen(AF_INET6, 1, &(struct addr){0})) < 0)
+	if (fd6 < 0)
 		cr_skip_test("this machine has no IPv6 loopback");
 	close(fd6);
-	port = addr_port(&(struct addr){tcp_closed()});
-	addr_set_port(&any4, port);
-	addr_set_port(&any6, port);
-	fd6 = listener_open(&(struct plan_entry){entry_at(any6)}, false);
-	fd4 = listener_open(&(struct plan_entry){entry_at(any4)}, false);
+	at = tcp_closed();
+	addr_set_port(&any4, addr_port(&at));
+	addr_set_port(&any6, addr_port(&at));
+	fd6 = open_at(any6, false);
+	fd4 = open_at(any4, false);
 	cr_expect(fd6 >= 0 && fd4 >= 0, "%d, %d", fd6, fd4);
 	cr_expect(fd_get_option(fd6, IPPROTO_IPV6, IPV6_V6ONLY), "V6ONLY");
 	close(fd4);
@@ -74,10 +80,10 @@ Test(listener, cannot)
 
 	addr_parse(&a, "192.0.2.77", 2525);
 	expect_num(listener_probe(&a), -EADDRNOTAVAIL, "not ours");
-	expect_num(listener_open(&(struct plan_entry){entry_at(a)}, true), -EADDRNOTAVAIL, "not ours");
+	expect_num(open_at(a, true), -EADDRNOTAVAIL, "not ours");
 	fds_exhaust();
 	a = loopback(AF_INET, 0);
-	expect_num(listener_open(&(struct plan_entry){entry_at(a)}, true), -EMFILE, "descriptors");
+	expect_num(open_at(a, true), -EMFILE, "descriptors");
 }
 
 Test(listener, connections_inherit_the_options)

@@ -5,6 +5,7 @@ Standard library only: the same file runs under pytest and inside a bare virtual
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import random
@@ -23,6 +24,16 @@ from typing import Any, Callable
 ROOT = Path(__file__).resolve().parents[3]
 LOGFMT = re.compile(r'([A-Za-z_][\w.-]*)=("(?:[^"\\]|\\.)*"|\S*)')
 SANITIZER = re.compile(r"ERROR: AddressSanitizer|runtime error:|LeakSanitizer|ThreadSanitizer")
+
+
+_entered: set["Edge"] = set()
+
+
+@atexit.register
+def _end_strays() -> None:
+    """A signal may come in the middle of an __exit__: what was entered and not left is ended when Python ends."""
+    for edge in list(_entered):
+        edge.kill()
 
 
 class EdgeError(AssertionError):
@@ -112,6 +123,7 @@ class Edge:
     # -- life ------------------------------------------------------------------------------------------------------
 
     def __enter__(self) -> "Edge":
+        _entered.add(self)
         self.directory = Path(tempfile.mkdtemp(prefix=f"tailsplice-{os.getpid()}-"))
         try:
             self._spawn()
@@ -215,7 +227,15 @@ class Edge:
             return f"the edge crashed with signal {-status}" if status < 0 else f"the edge ended with status {status}"
         return ""
 
+    def kill(self) -> None:
+        """End it without ceremony."""
+        if self.alive():
+            self.process.kill()
+            self.process.wait()
+        self._clean()
+
     def _clean(self) -> None:
+        _entered.discard(self)
         if self.directory is not None and not os.environ.get("TAILSPLICE_KEEP"):
             shutil.rmtree(self.directory, ignore_errors=True)
 

@@ -25,8 +25,10 @@ int fds_count(void)
 
 void fds_exhaust(void)
 {
-	struct rlimit limit = {64, 64};
+	struct rlimit limit;
 
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = 64;
 	setrlimit(RLIMIT_NOFILE, &limit);
 	while (dup(0) >= 0)
 		;

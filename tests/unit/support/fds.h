@@ -13,7 +13,7 @@
 /* Open descriptors of this process now. */
 int fds_count(void);
 
-/* Lowers RLIMIT_NOFILE so that nothing more can be opened. Opens what is below the limit. */
+/* Lowers the soft RLIMIT_NOFILE and opens what is below it: nothing more can be opened then. */
 void fds_exhaust(void);
 
 void fd_nonblocking(int fd);

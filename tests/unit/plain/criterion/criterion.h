@@ -4,8 +4,6 @@
 #ifndef TAILSPLICE_TESTS_PLAIN_CRITERION_H
 #define TAILSPLICE_TESTS_PLAIN_CRITERION_H
 
-#include <stdbool.h>
-
 struct plain_test {
 	const char *suite, *name;
 	void (*body)(void);
@@ -13,8 +11,8 @@ struct plain_test {
 };
 
 void plain_add(struct plain_test *t);
-__attribute__((format(printf, 5, 6))) bool plain_check(bool ok, const char *file, int line,
-						       const char *condition, const char *fmt, ...);
+__attribute__((format(printf, 4, 5))) void plain_fail(const char *file, int line,
+						      const char *condition, const char *fmt, ...);
 __attribute__((noreturn)) void plain_leave(void);
 __attribute__((noreturn, format(printf, 1, 2))) void plain_skip(const char *fmt, ...);
 
@@ -29,12 +27,17 @@ __attribute__((noreturn, format(printf, 1, 2))) void plain_skip(const char *fmt,
 	static void suite_##_##name_##_body(void)
 
 #define cr_expect(condition, ...)                                                                  \
-	plain_check(!!(condition), __FILE__, __LINE__, #condition, " " __VA_ARGS__)
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			plain_fail(__FILE__, __LINE__, #condition, " " __VA_ARGS__);               \
+	} while (0)
 
 #define cr_assert(condition, ...)                                                                  \
 	do {                                                                                       \
-		if (!cr_expect(condition, __VA_ARGS__))                                            \
+		if (!(condition)) {                                                                \
+			plain_fail(__FILE__, __LINE__, #condition, " " __VA_ARGS__);               \
 			plain_leave();                                                             \
+		}                                                                                  \
 	} while (0)
 
 #define cr_skip_test(...) plain_skip(" " __VA_ARGS__)
