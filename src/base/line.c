@@ -26,7 +26,8 @@ static void put_text(struct cursor *c, const char *text)
 	put(c, text, strlen(text));
 }
 
-/* Both formats quote alike: JSON's rules (RFC 8259 section 7), which logfmt readers accept. */
+/* Both formats quote alike: JSON's rules (RFC 8259 section 7), which logfmt readers accept. Bytes
+ * that are not ASCII too, since nothing here vouches for their being whole UTF-8. */
 static void put_quoted(struct cursor *c, const char *value)
 {
 	char escape[8];
@@ -36,7 +37,7 @@ static void put_quoted(struct cursor *c, const char *value)
 		if (*p == '"' || *p == '\\') {
 			put(c, "\\", 1);
 			put(c, (const char *)p, 1);
-		} else if (*p < 0x20 || *p == 0x7f) {
+		} else if (*p < 0x20 || *p >= 0x7f) {
 			put(c, escape, (size_t)snprintf(escape, sizeof(escape), "\\u%04x", *p));
 		} else {
 			put(c, (const char *)p, 1);
@@ -50,7 +51,7 @@ static bool is_bare(const char *value)
 	if (!*value)
 		return false;
 	for (const unsigned char *p = (const unsigned char *)value; *p; p++)
-		if (*p <= ' ' || *p == '"' || *p == '=' || *p == '\\' || *p == 0x7f)
+		if (*p <= ' ' || *p == '"' || *p == '=' || *p == '\\' || *p >= 0x7f)
 			return false;
 	return true;
 }

@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -22,15 +23,31 @@ static const char *const level_names[] = {
 	[LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"
 };
 
+/* A terminal polls writable before it is full and then blocks, so it gets an open file of its
+ * own that does not. */
+static int without_blocking(int fd)
+{
+	char path[32];
+	int own;
+
+	if (!isatty(fd))
+		return fd;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	return own < 0 ? fd : own;
+}
+
 void log_setup(enum line_format format, enum log_level level)
 {
 	sink.format = format;
 	sink.level = level;
+	if (sink.fd == STDERR_FILENO)
+		sink.fd = without_blocking(STDERR_FILENO);
 }
 
 void log_setup_fd(int fd)
 {
-	sink.fd = fd;
+	sink.fd = without_blocking(fd);
 }
 
 bool log_wants(enum log_level level)

@@ -27,6 +27,23 @@ static void *zeroed(size_t count, size_t size)
 	return p;
 }
 
+static void free_listen(struct listen_conf *l)
+{
+	free(l->section.name);
+	free(l->ports.at);
+	free(l->bind.at);
+	free(l->target.name);
+	free(l->path);
+}
+
+static void free_backend(struct backend_conf *b)
+{
+	free(b->section.name);
+	for (size_t i = 0; i < b->servers.count; i++)
+		free(b->servers.at[i].host);
+	free(b->servers.at);
+}
+
 static void set_key(struct build *b, const struct key *k, struct section *s, const char *text,
 		    int line)
 {
@@ -119,8 +136,22 @@ static void build_section(struct build *b, enum section_kind kind, struct sectio
 	fill_in(b, kind, s);
 }
 
-/* [defaults] on its own: unknown and repeated keys. Values are judged where they are used, and
- * here when nothing uses them. */
+/* Judged even where every section has a value of its own. */
+static void try_default(struct build *b, enum section_kind kind, const struct ini_entry *e)
+{
+	const struct key *k = key_find(kind, e->key);
+	struct listen_conf listen = { 0 };
+	struct backend_conf backend = { 0 };
+
+	if (!k)
+		return;
+	set_key(b, k, kind == SECTION_LISTEN ? &listen.section : &backend.section, e->value,
+		e->line);
+	free_listen(&listen);
+	free_backend(&backend);
+}
+
+/* [defaults] on its own: unknown and repeated keys, wrong values. */
 static void check_defaults(struct build *b, const struct ini_section *from)
 {
 	const struct key *k;
@@ -140,6 +171,8 @@ static void check_defaults(struct build *b, const struct ini_section *from)
 				report_add(b->report, e->line,
 					   "%s stands here twice: first in line %d", e->key,
 					   from->at[j].line);
+		try_default(b, SECTION_LISTEN, e);
+		try_default(b, SECTION_BACKEND, e);
 	}
 }
 
@@ -339,19 +372,10 @@ void config_free(struct config *c)
 {
 	if (!c)
 		return;
-	for (size_t i = 0; i < c->nlistens; i++) {
-		free(c->listens[i].section.name);
-		free(c->listens[i].ports.at);
-		free(c->listens[i].bind.at);
-		free(c->listens[i].target.name);
-		free(c->listens[i].path);
-	}
-	for (size_t i = 0; i < c->nbackends; i++) {
-		free(c->backends[i].section.name);
-		for (size_t k = 0; k < c->backends[i].servers.count; k++)
-			free(c->backends[i].servers.at[k].host);
-		free(c->backends[i].servers.at);
-	}
+	for (size_t i = 0; i < c->nlistens; i++)
+		free_listen(&c->listens[i]);
+	for (size_t i = 0; i < c->nbackends; i++)
+		free_backend(&c->backends[i]);
 	free(c->listens);
 	free(c->backends);
 	free(c->file);

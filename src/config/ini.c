@@ -18,7 +18,8 @@ struct reader {
 	struct report *report;
 	const char *at, *end;
 	int line;
-	bool indented; /* the line that inih works on now */
+	bool indented; /* the line that inih works on now goes on with the key above */
+	bool open_key; /* this section has a key to go on with */
 };
 
 static void *more_room(void *at, size_t count, size_t size)
@@ -42,6 +43,7 @@ static void start_section(struct reader *r, const char *text, const char *close)
 {
 	struct ini *ini = r->out;
 
+	r->open_key = false;
 	if (close - text > WORD_LIMIT)
 		report_add(r->report, r->line, "a section's name is longer than %d characters",
 			   WORD_LIMIT);
@@ -80,10 +82,8 @@ static bool look_at_entry(struct reader *r, const char *text, const char *end)
 }
 
 /* What inih would not tell. False: the line is not shown to inih. */
-static bool look(struct reader *r, const char *line, const char *end)
+static bool look(struct reader *r, const char *line, const char *text, const char *end)
 {
-	const char *text = line;
-
 	if (memchr(line, '\0', (size_t)(end - line))) {
 		report_add(r->report, r->line, "a NUL byte: this is not a text file");
 		return false;
@@ -96,21 +96,25 @@ static bool look(struct reader *r, const char *line, const char *end)
 			LINE_LIMIT);
 		return false;
 	}
-	while (text < end && isspace((unsigned char)*text))
-		text++;
 	r->indented = text > line && text < end;
 	if (text == end || *text == ';' || *text == '#')
 		return true;
 	if (*text == '[')
 		return look_at_heading(r, text, end);
-	return r->indented || look_at_entry(r, text, end);
+	if (r->indented && r->open_key)
+		return true;
+	r->indented = false;
+	if (!look_at_entry(r, text, end))
+		return false;
+	r->open_key = true;
+	return true;
 }
 
 /* An ini_reader: one line for each call, as fgets(3). */
 static char *next_line(char *buffer, int size, void *stream)
 {
 	struct reader *r = stream;
-	const char *line = r->at, *end, *next;
+	const char *line = r->at, *text, *end, *next;
 
 	if (line == r->end)
 		return NULL;
@@ -121,8 +125,13 @@ static char *next_line(char *buffer, int size, void *stream)
 		end--;
 	r->at = next;
 	r->line++;
-	if (!look(r, line, end) || end - line > size - 2)
-		end = line;
+	for (text = line; text < end && isspace((unsigned char)*text);)
+		text++;
+	if (!look(r, line, text, end) || end - line > size - 2)
+		end = line = text;
+	/* inih would take an indented heading for one more value of the key above. */
+	else if (*text == '[')
+		line = text;
 	memcpy(buffer, line, (size_t)(end - line));
 	strcpy(buffer + (end - line), "\n");
 	return buffer;

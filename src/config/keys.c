@@ -60,7 +60,9 @@ static const char *const send_proxy_words[] = { "off", "v1", "v2", NULL };
 static const char *const profile_words[] = { "auto", "smtp", "imap", "http", "https", "raw", NULL };
 
 #define SECOND 1000ull
-#define DAY    (86400 * SECOND)
+/* tcp(7): TCP_KEEPIDLE is at most 32767 s. */
+#define HOUR (3600 * SECOND)
+#define DAY  (86400 * SECOND)
 
 #define FIELD(type, member) offsetof(struct type, member)
 
@@ -75,7 +77,7 @@ static const char *const profile_words[] = { "auto", "smtp", "imap", "http", "ht
 	 .min = SECOND, .max = 30 * DAY, .shown = "by profile",                                         \
 	 .help = "After one side ended, the flow ends when nothing moved for this long."},              \
 	{.name = "keepalive", .offset = FIELD(type, timeouts.keepalive), .set = set_duration,           \
-	 .min = SECOND, .max = DAY, .shown = "30s",                                                     \
+	 .min = SECOND, .max = 9 * HOUR, .shown = "30s",                                                     \
 	 .help = "Silence on this leg before TCP asks whether the peer is still there."},               \
 	{.name = "user-timeout", .offset = FIELD(type, timeouts.user_timeout), .set = set_duration,     \
 	 .min = SECOND, .max = DAY, .shown = "by profile",                                              \

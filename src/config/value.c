@@ -197,7 +197,12 @@ static const char *add_port_word(void *out, const char *word)
 
 const char *value_ports(const char *text, struct port_maps *out)
 {
-	return each_word(text, out, add_port_word);
+	size_t before = out->count;
+	const char *wrong = each_word(text, out, add_port_word);
+
+	if (wrong)
+		out->count = before;
+	return wrong;
 }
 
 static const char *add_addr_word(void *list, const char *word)
@@ -219,7 +224,12 @@ static const char *add_addr_word(void *list, const char *word)
 
 const char *value_addrs(const char *text, struct addrs *out)
 {
-	return each_word(text, out, add_addr_word);
+	size_t before = out->count;
+	const char *wrong = each_word(text, out, add_addr_word);
+
+	if (wrong)
+		out->count = before;
+	return wrong;
 }
 
 const char *value_name(const char *text)

@@ -40,6 +40,13 @@ static void check_ports(const struct listen_conf *l, struct report *report)
 	for (size_t i = 0; i < l->ports.count; i++) {
 		if (l->ports.at[i].from == l->ports.at[i].to)
 			continue;
+		for (size_t k = 0; k < servers->count; k++)
+			if (servers->at[k].port)
+				report_add(
+					report, key_line(SECTION_LISTEN, &l->section, "ports"),
+					"ports: %u>%u names the server's port, and server = %s:%u does too: drop one",
+					l->ports.at[i].from, l->ports.at[i].to, servers->at[k].host,
+					servers->at[k].port);
 		if (l->target.port)
 			report_add(
 				report, line,

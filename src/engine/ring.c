@@ -153,6 +153,10 @@ void ring_explain(int error, char *text, size_t size)
 			text, size,
 			"io_uring is refused for want of memory; remedy: a higher memory limit of the "
 			"container or service (LimitMEMLOCK=, MemoryMax=)");
+	else if (error == -EMFILE || error == -ENFILE)
+		snprintf(
+			text, size,
+			"no file descriptor is left for io_uring; remedy: a higher limit (LimitNOFILE=, ulimit -n)");
 	else
 		snprintf(text, size,
 			 "io_uring cannot be set up: %s; remedy: a Linux kernel 6.1 or later",
@@ -297,8 +301,12 @@ void ring_wait(struct ring *r, msec_t wait)
 	struct io_uring_cqe *cqe;
 	int n;
 
-	n = io_uring_submit_and_wait_timeout(&r->uring, &cqe, wait == 0 ? 0 : 1,
-					     wait == TIMER_NONE ? NULL : &limit, NULL);
+	/* Not waiting must still ask for results: with defer-taskrun they are made only then. */
+	if (wait == 0)
+		n = io_uring_submit_and_get_events(&r->uring);
+	else
+		n = io_uring_submit_and_wait_timeout(&r->uring, &cqe, 1,
+						     wait == TIMER_NONE ? NULL : &limit, NULL);
 	if (n < 0 && n != -ETIME && n != -EINTR && n != -EBUSY && n != -EAGAIN)
 		panic("io_uring_enter: %s", strerror(-n));
 }

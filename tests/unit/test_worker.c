@@ -207,6 +207,8 @@ Test(worker, one_flood_does_not_drown_the_others)
 	stand_stop(&s, WORKER_DRAIN);
 }
 
+enum { KNOCKERS = 4 };
+
 static void *knock(void *arg)
 {
 	const struct addr *at = arg;
@@ -228,14 +230,16 @@ Test(worker, clients_that_come_while_it_ends)
 
 	for (int round = 0; round < 25; round++) {
 		struct stand s = {.nworkers = 2};
-		pthread_t knocker;
+		pthread_t knockers[KNOCKERS];
 
 		stand_start(&s, &nowhere);
-		pthread_create(&knocker, NULL, knock, &s.at);
+		for (size_t i = 0; i < KNOCKERS; i++)
+			pthread_create(&knockers[i], NULL, knock, &s.at);
 		poll(NULL, 0, round % 5);
 		for (size_t i = 0; i < s.nworkers; i++)
 			worker_tell(&s.workers[i], round % 2 ? WORKER_DRAIN : WORKER_HALT);
-		pthread_join(knocker, NULL);
+		for (size_t i = 0; i < KNOCKERS; i++)
+			pthread_join(knockers[i], NULL);
 		stand_stop(&s, WORKER_HALT);
 	}
 }
