@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bits.h"
+
 /* Kept free for line_finish(): "}\n". */
 #define TAIL_ROOM 2
 
@@ -26,22 +28,47 @@ static void put_text(struct cursor *c, const char *text)
 	put(c, text, strlen(text));
 }
 
+/* Bytes of the character at p (RFC 3629), 0 where there is none. */
+static size_t utf8_length(const unsigned char *p)
+{
+	static const unsigned char least[] = { [2] = 0xc2, [3] = 0xe0, [4] = 0xf0 };
+	size_t len = *p < 0x80 ? 1 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
+
+	if (len == 1)
+		return 1;
+	if (*p < least[len] || *p > 0xf4)
+		return 0;
+	for (size_t i = 1; i < len; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	/* Overlong forms, surrogates, beyond U+10FFFF. */
+	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) ||
+	    (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return len;
+}
+
+static bool is_plain(const unsigned char *p)
+{
+	return *p >= 0x20 && *p != 0x7f && utf8_length(p);
+}
+
 /* Both formats quote alike: JSON's rules (RFC 8259 section 7), which logfmt readers accept. Bytes
- * that are not ASCII too, since nothing here vouches for their being whole UTF-8. */
+ * that are not UTF-8 are escaped one by one: JSON must not hold them. */
 static void put_quoted(struct cursor *c, const char *value)
 {
 	char escape[8];
+	size_t len;
 
 	put(c, "\"", 1);
-	for (const unsigned char *p = (const unsigned char *)value; *p; p++) {
-		if (*p == '"' || *p == '\\') {
+	for (const unsigned char *p = (const unsigned char *)value; *p; p += len) {
+		len = max_of(utf8_length(p), (size_t)1);
+		if (*p == '"' || *p == '\\')
 			put(c, "\\", 1);
-			put(c, (const char *)p, 1);
-		} else if (*p < 0x20 || *p >= 0x7f) {
+		if (is_plain(p))
+			put(c, (const char *)p, len);
+		else
 			put(c, escape, (size_t)snprintf(escape, sizeof(escape), "\\u%04x", *p));
-		} else {
-			put(c, (const char *)p, 1);
-		}
 	}
 	put(c, "\"", 1);
 }
@@ -50,8 +77,8 @@ static bool is_bare(const char *value)
 {
 	if (!*value)
 		return false;
-	for (const unsigned char *p = (const unsigned char *)value; *p; p++)
-		if (*p <= ' ' || *p == '"' || *p == '=' || *p == '\\' || *p >= 0x7f)
+	for (const unsigned char *p = (const unsigned char *)value; *p; p += utf8_length(p))
+		if (!is_plain(p) || strchr(" \"=\\", *p))
 			return false;
 	return true;
 }

@@ -137,6 +137,19 @@ static char *next_line(char *buffer, int size, void *stream)
 	return buffer;
 }
 
+/* inih takes the comment off behind KEY = VALUE, but not off an indented line. */
+static size_t without_comment(const char *value)
+{
+	size_t len = strlen(value);
+
+	for (size_t i = 1; i < len; i++)
+		if (value[i] == ';' && isspace((unsigned char)value[i - 1]))
+			len = i;
+	while (len > 0 && isspace((unsigned char)value[len - 1]))
+		len--;
+	return len;
+}
+
 /* An ini_handler: nonzero means all right. */
 static int take_entry(void *user, const char *section, const char *key, const char *value)
 {
@@ -150,10 +163,12 @@ static int take_entry(void *user, const char *section, const char *key, const ch
 	}
 	s = &r->out->at[r->out->count - 1];
 	s->at = more_room(s->at, s->count, sizeof(*s->at));
-	s->at[s->count++] = (struct ini_entry){ .line = r->line,
-						.key = copy_text(key, strlen(key)),
-						.value = copy_text(value, strlen(value)),
-						.continued = r->indented };
+	s->at[s->count++] = (struct ini_entry){
+		.line = r->line,
+		.key = copy_text(key, strlen(key)),
+		.value = copy_text(value, r->indented ? without_comment(value) : strlen(value)),
+		.continued = r->indented
+	};
 	return 1;
 }
 

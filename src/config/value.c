@@ -265,7 +265,7 @@ static bool is_host_name(const char *text)
 {
 	size_t len = strlen(text);
 
-	if (len == 0 || len > HOST_MAX || text[0] == '-' || text[0] == '.')
+	if (len == 0 || len > HOST_MAX || text[0] == '-' || text[0] == '.' || strstr(text, ".."))
 		return false;
 	for (size_t i = 0; i < len; i++)
 		if (!isalnum((unsigned char)text[i]) && !strchr("-_.", text[i]))
