@@ -130,7 +130,7 @@ static char *next_line(char *buffer, int size, void *stream)
 	if (!look(r, line, text, end) || end - line > size - 2)
 		end = line = text;
 	/* inih would take an indented heading for one more value of the key above. */
-	else if (*text == '[')
+	else if (text < end && *text == '[')
 		line = text;
 	memcpy(buffer, line, (size_t)(end - line));
 	strcpy(buffer + (end - line), "\n");
