@@ -60,7 +60,7 @@ static void *come_and_go(void *arg)
 Test(admit, never_too_many)
 {
 	pthread_t threads[THREADS];
-	struct crowd c = {0};
+	struct crowd c = { 0 };
 
 	admit_init(&c.admit, PLACES);
 	for (int i = 0; i < THREADS; i++)
@@ -154,9 +154,9 @@ Test(admit, budget)
 	static const struct {
 		size_t limit, fixed, pipes, flows;
 	} rows[] = {
-		{20000, 40, 256, 9724},  {1024, 24, 25, 475},      {1048576, 100, 256, 523982},
-		{100, 20, 2, 38},        {30, 20, 2, 3},           {26, 20, 2, 1},
-		{10, 20, 2, 1},          {0, 0, 2, 1},
+		{ 20000, 40, 256, 9724 }, { 1024, 24, 25, 475 }, { 1048576, 100, 256, 523982 },
+		{ 100, 20, 2, 38 },	  { 30, 20, 2, 3 },	 { 26, 20, 2, 1 },
+		{ 10, 20, 2, 1 },	  { 0, 0, 2, 1 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -10,7 +10,7 @@
 #include "check.h"
 #include "support/configs.h"
 
-#define MAIL "[listen mail]\nports = 25 465 587 143 993\nbackend = stalwart\n\n"
+#define MAIL	 "[listen mail]\nports = 25 465 587 143 993\nbackend = stalwart\n\n"
 #define STALWART "[backend stalwart]\nserver = 192.0.2.10\nsend-proxy = v2\n"
 
 Test(config, smallest)
@@ -47,15 +47,15 @@ Test(config, smallest)
 
 Test(config, every_key)
 {
-	struct config *c =
-		config_of("[global]\nworkers = 3\nmax-flows = 100\nlog = json\nlog-level = debug\n"
-			  "drain = 90s\n"
-			  "[listen a]\nports = 25>10025 8000-8001\nbind = 127.0.0.1\n  ::1\n"
-			  "backend = b:99\nprofile = imap\npath = copy\nidle = 1m\nhalf-closed = 2m\n"
-			  "keepalive = 3m\nuser-timeout = 4m\n"
-			  "[backend b]\nserver = 192.0.2.1\nserver = [2001:db8::1]:26\nsend-proxy = v1\n"
-			  "connect-timeout = 700ms\nidle = 5m\nhalf-closed = 6m\nkeepalive = 7m\n"
-			  "user-timeout = 8m\n");
+	struct config *c = config_of(
+		"[global]\nworkers = 3\nmax-flows = 100\nlog = json\nlog-level = debug\n"
+		"drain = 90s\n"
+		"[listen a]\nports = 25>10025 8000-8001\nbind = 127.0.0.1\n  ::1\n"
+		"backend = b:99\nprofile = imap\npath = copy\nidle = 1m\nhalf-closed = 2m\n"
+		"keepalive = 3m\nuser-timeout = 4m\n"
+		"[backend b]\nserver = 192.0.2.1\nserver = [2001:db8::1]:26\nsend-proxy = v1\n"
+		"connect-timeout = 700ms\nidle = 5m\nhalf-closed = 6m\nkeepalive = 7m\n"
+		"user-timeout = 8m\n");
 	const struct listen_conf *l = &c->listens[0];
 	const struct backend_conf *b = &c->backends[0];
 
@@ -115,61 +115,76 @@ Test(config, defaults)
 static const struct {
 	const char *label, *text, *complaints;
 } mistakes[] = {
-	{"nothing", "", "0:no [listen NAME] section"},
-	{"only a backend", STALWART, "0:no [listen NAME] section|1:[backend stalwart]: no listener leads"},
-	{"an unknown section", MAIL STALWART "[listens x]\n",
-	 "8:unknown section [listens x]; known: [global] [defaults] [listen NAME] [backend NAME]"},
-	{"an unknown key", MAIL "port = 25\n" STALWART, "5:unknown key 'port' in [listen]; known: ports bind"},
-	{"a key of another section", MAIL "server = 192.0.2.1\n" STALWART, "5:unknown key 'server' in [listen]"},
-	{"an unknown key in [global]", "[global]\nidle = 1m\n" MAIL STALWART,
-	 "2:unknown key 'idle' in [global]; known: workers max-flows log log-level drain"},
-	{"an unknown key in [defaults]", "[defaults]\nworkers = 2\n" MAIL STALWART,
-	 "2:unknown key 'workers' in [defaults]; known: those of [listen] and [backend]"},
-	{"a key in capitals", "[listen a]\nPorts = 25\nbackend = stalwart\n" STALWART,
-	 "1:[listen a] has no ports|2:unknown key 'Ports'"},
-	{"a name for [global]", "[global x]\n" MAIL STALWART, "1:[global] takes no name"},
-	{"no name", "[listen]\nports = 25\nbackend = stalwart\n" MAIL STALWART,
-	 "1:[listen]: expected [listen NAME] with a name"},
-	{"a bad name", "[listen a/b]\nports = 25\nbackend = stalwart\n" MAIL STALWART,
-	 "1:[listen a/b]: expected [listen NAME] with a name of letters, digits"},
-	{"a section twice", MAIL STALWART "[listen mail]\nports = 26\nbackend = stalwart\n",
-	 "8:[listen mail] stands here twice: first in line 1"},
-	{"[global] twice", "[global]\n" MAIL "[global]\nworkers = 2\n" STALWART,
-	 "6:[global] stands here twice: first in line 1"},
-	{"[defaults] twice", "[defaults]\n" MAIL "[defaults]\n" STALWART,
-	 "6:[defaults] stands here twice: first in line 1"},
-	{"a key twice", "[listen a]\nports = 25\nbackend = stalwart\npath = copy\n\npath = auto\n" STALWART,
-	 "6:path stands here twice: first in line 4"},
-	{"ports twice", "[listen a]\nports = 25\nbackend = stalwart\nports = 26\n" STALWART,
-	 "4:ports stands here twice: first in line 2"},
-	{"ports twice in [defaults]", "[defaults]\nports = 25\nports = 26\n" MAIL STALWART,
-	 "3:ports stands here twice: first in line 2"},
-	{"a key goes on", "[listen a]\nports = 25\nbackend = stalwart\n  mail\n" STALWART,
-	 "4:backend stands here twice: first in line 3 (an indented line goes on with the key above)"},
-	{"a key twice in [defaults]", "[defaults]\nidle = 1m\nidle = 2m\n" MAIL STALWART,
-	 "3:idle stands here twice: first in line 2"},
-	{"no ports", "[listen a]\nbackend = stalwart\n" STALWART, "1:[listen a] has no ports: add `ports = "},
-	{"no backend", MAIL "[listen a]\nports = 26\n" STALWART, "5:[listen a] has no backend: add `backend = "},
-	{"no server", MAIL "[backend stalwart]\nsend-proxy = v2\n", "5:[backend stalwart] has no server: add `server = "},
-	{"no such backend", "[listen a]\nports = 26\n\nbackend = nowhere\n" MAIL STALWART,
-	 "4:backend: there is no [backend nowhere]"},
-	{"a backend of [defaults] that is not there", "[defaults]\nbackend = nowhere\n[listen a]\nports = 1\n" MAIL STALWART,
-	 "2:backend: there is no [backend nowhere]"},
-	{"a backend nobody needs", MAIL STALWART "[backend other]\nserver = 192.0.2.1\n",
-	 "8:[backend other]: no listener leads to it"},
-	{"a bare name", MAIL "[backend stalwart]\nserver = stalwart\n", "6:server: 'stalwart': expected a full name"},
-	{"out of range", "[global]\nworkers = 0\n" MAIL STALWART, "2:workers: '0': expected a number from 1 to 256, or auto"},
-	{"a time without unit", MAIL "idle = 10\n" STALWART, "5:idle: '10': expected a time from 1s to 30d with its unit"},
-	{"not one of the words", MAIL STALWART "profile = v3\n", "8:unknown key 'profile' in [backend]"},
-	{"a wrong word", MAIL "profile = v3\n" STALWART, "5:profile: 'v3': expected one of auto smtp imap http https raw"},
-	{"an empty value", MAIL "path =\n" STALWART, "5:path: '': expected a value"},
-	{"a wrong default that is used", "[defaults]\nsend-proxy = v3\n" MAIL "[backend stalwart]\nserver = 192.0.2.1\n",
-	 "2:send-proxy: 'v3': expected one of off v1 v2"},
-	{"a wrong default that nobody takes", "[defaults]\nsend-proxy = v3\n" MAIL STALWART,
-	 "2:send-proxy: 'v3': expected one of off v1 v2"},
-	{"a wrong default that two sections take", "[defaults]\nidle = soon\n" MAIL STALWART,
-	 "2:idle: 'soon': expected a time"},
-	{"before any section", "ports = 25\n" MAIL STALWART, "1:'ports' stands before the first [section]"},
+	{ "nothing", "", "0:no [listen NAME] section" },
+	{ "only a backend", STALWART,
+	  "0:no [listen NAME] section|1:[backend stalwart]: no listener leads" },
+	{ "an unknown section", MAIL STALWART "[listens x]\n",
+	  "8:unknown section [listens x]; known: [global] [defaults] [listen NAME] [backend NAME]" },
+	{ "an unknown key", MAIL "port = 25\n" STALWART,
+	  "5:unknown key 'port' in [listen]; known: ports bind" },
+	{ "a key of another section", MAIL "server = 192.0.2.1\n" STALWART,
+	  "5:unknown key 'server' in [listen]" },
+	{ "an unknown key in [global]", "[global]\nidle = 1m\n" MAIL STALWART,
+	  "2:unknown key 'idle' in [global]; known: workers max-flows log log-level drain" },
+	{ "an unknown key in [defaults]", "[defaults]\nworkers = 2\n" MAIL STALWART,
+	  "2:unknown key 'workers' in [defaults]; known: those of [listen] and [backend]" },
+	{ "a key in capitals", "[listen a]\nPorts = 25\nbackend = stalwart\n" STALWART,
+	  "1:[listen a] has no ports|2:unknown key 'Ports'" },
+	{ "a name for [global]", "[global x]\n" MAIL STALWART, "1:[global] takes no name" },
+	{ "no name", "[listen]\nports = 25\nbackend = stalwart\n" MAIL STALWART,
+	  "1:[listen]: expected [listen NAME] with a name" },
+	{ "a bad name", "[listen a/b]\nports = 25\nbackend = stalwart\n" MAIL STALWART,
+	  "1:[listen a/b]: expected [listen NAME] with a name of letters, digits" },
+	{ "a section twice", MAIL STALWART "[listen mail]\nports = 26\nbackend = stalwart\n",
+	  "8:[listen mail] stands here twice: first in line 1" },
+	{ "[global] twice", "[global]\n" MAIL "[global]\nworkers = 2\n" STALWART,
+	  "6:[global] stands here twice: first in line 1" },
+	{ "[defaults] twice", "[defaults]\n" MAIL "[defaults]\n" STALWART,
+	  "6:[defaults] stands here twice: first in line 1" },
+	{ "a key twice",
+	  "[listen a]\nports = 25\nbackend = stalwart\npath = copy\n\npath = auto\n" STALWART,
+	  "6:path stands here twice: first in line 4" },
+	{ "ports twice", "[listen a]\nports = 25\nbackend = stalwart\nports = 26\n" STALWART,
+	  "4:ports stands here twice: first in line 2" },
+	{ "ports twice in [defaults]", "[defaults]\nports = 25\nports = 26\n" MAIL STALWART,
+	  "3:ports stands here twice: first in line 2" },
+	{ "a key goes on", "[listen a]\nports = 25\nbackend = stalwart\n  mail\n" STALWART,
+	  "4:backend stands here twice: first in line 3 (an indented line goes on with the key above)" },
+	{ "a key twice in [defaults]", "[defaults]\nidle = 1m\nidle = 2m\n" MAIL STALWART,
+	  "3:idle stands here twice: first in line 2" },
+	{ "no ports", "[listen a]\nbackend = stalwart\n" STALWART,
+	  "1:[listen a] has no ports: add `ports = " },
+	{ "no backend", MAIL "[listen a]\nports = 26\n" STALWART,
+	  "5:[listen a] has no backend: add `backend = " },
+	{ "no server", MAIL "[backend stalwart]\nsend-proxy = v2\n",
+	  "5:[backend stalwart] has no server: add `server = " },
+	{ "no such backend", "[listen a]\nports = 26\n\nbackend = nowhere\n" MAIL STALWART,
+	  "4:backend: there is no [backend nowhere]" },
+	{ "a backend of [defaults] that is not there",
+	  "[defaults]\nbackend = nowhere\n[listen a]\nports = 1\n" MAIL STALWART,
+	  "2:backend: there is no [backend nowhere]" },
+	{ "a backend nobody needs", MAIL STALWART "[backend other]\nserver = 192.0.2.1\n",
+	  "8:[backend other]: no listener leads to it" },
+	{ "a bare name", MAIL "[backend stalwart]\nserver = stalwart\n",
+	  "6:server: 'stalwart': expected a full name" },
+	{ "out of range", "[global]\nworkers = 0\n" MAIL STALWART,
+	  "2:workers: '0': expected a number from 1 to 256, or auto" },
+	{ "a time without unit", MAIL "idle = 10\n" STALWART,
+	  "5:idle: '10': expected a time from 1s to 30d with its unit" },
+	{ "not one of the words", MAIL STALWART "profile = v3\n",
+	  "8:unknown key 'profile' in [backend]" },
+	{ "a wrong word", MAIL "profile = v3\n" STALWART,
+	  "5:profile: 'v3': expected one of auto smtp imap http https raw" },
+	{ "an empty value", MAIL "path =\n" STALWART, "5:path: '': expected a value" },
+	{ "a wrong default that is used",
+	  "[defaults]\nsend-proxy = v3\n" MAIL "[backend stalwart]\nserver = 192.0.2.1\n",
+	  "2:send-proxy: 'v3': expected one of off v1 v2" },
+	{ "a wrong default that nobody takes", "[defaults]\nsend-proxy = v3\n" MAIL STALWART,
+	  "2:send-proxy: 'v3': expected one of off v1 v2" },
+	{ "a wrong default that two sections take", "[defaults]\nidle = soon\n" MAIL STALWART,
+	  "2:idle: 'soon': expected a time" },
+	{ "before any section", "ports = 25\n" MAIL STALWART,
+	  "1:'ports' stands before the first [section]" },
 };
 
 Test(config, mistakes)
@@ -228,8 +243,10 @@ Test(config, complaints_are_printed_with_file_and_line)
 	report_add(&report, 3, "three again");
 	report_print(&report, f);
 	fclose(f);
-	expect_str(text, "etc/x.ini: all\netc/x.ini:3: three\netc/x.ini:3: three again\netc/x.ini:9: nine\n",
-		   "printed");
+	expect_str(
+		text,
+		"etc/x.ini: all\netc/x.ini:3: three\netc/x.ini:3: three again\netc/x.ini:9: nine\n",
+		"printed");
 	report_finish(&report);
 	free(text);
 }

@@ -32,9 +32,9 @@ static void set_up(enum pp_version send_proxy)
 	desk.fds_before = fds_count();
 	desk.backend.send_proxy = send_proxy;
 	desk.pool.conf = &desk.backend;
-	desk.plan = (struct dial_plan){.pool = &desk.pool,
-				       .port = 9,
-				       .timeouts = {.keepalive = 30000, .user_timeout = 90000}};
+	desk.plan = (struct dial_plan){ .pool = &desk.pool,
+					.port = 9,
+					.timeouts = { .keepalive = 30000, .user_timeout = 90000 } };
 }
 
 static void add_address(struct addr a)
@@ -88,8 +88,8 @@ Test(dial, the_first_that_answers)
 	cr_assert(desk.fd >= 0, "connected");
 	expect_num(desk.error, 0, "error");
 	cr_expect(addr_equal(&desk.dial.to, &at), "to the third");
-	peer = (struct addr){0};
-	cr_expect(getpeername(desk.fd, &peer.sa, &(socklen_t){sizeof(peer.v6)}) == 0);
+	peer = (struct addr){ 0 };
+	cr_expect(getpeername(desk.fd, &peer.sa, &(socklen_t){ sizeof(peer.v6) }) == 0);
 	cr_expect(addr_equal(&peer, &at), "to the third");
 	close(desk.fd);
 	close(listener);
@@ -140,12 +140,15 @@ Test(dial, the_listeners_port_where_the_server_names_none)
 Test(dial, the_header_is_first_and_whole)
 {
 	static const char v1[] = "PROXY TCP4 203.0.113.7 192.0.2.1 51234 25\r\n";
-	static const char v2[] = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x07\xc0\0\x02\x01\xc8\x22\0\x19";
+	static const char v2[] =
+		"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x07\xc0\0\x02\x01\xc8\x22\0\x19";
 	static const struct {
 		enum pp_version version;
 		const char *bytes;
 		size_t len;
-	} rows[] = {{PP_OFF, "", 0}, {PP_V1, v1, sizeof(v1) - 1}, {PP_V2, v2, sizeof(v2) - 1}};
+	} rows[] = { { PP_OFF, "", 0 },
+		     { PP_V1, v1, sizeof(v1) - 1 },
+		     { PP_V2, v2, sizeof(v2) - 1 } };
 
 	set_up(PP_OFF);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -166,7 +169,8 @@ Test(dial, the_header_is_first_and_whole)
 		peer = accept(listener, NULL, NULL);
 		n = fd_read_all(peer, got, sizeof(got), &error);
 		expect_num(n, rows[i].len + 4, "bytes");
-		cr_expect(memcmp(got, rows[i].bytes, rows[i].len) == 0, "version %d", rows[i].version);
+		cr_expect(memcmp(got, rows[i].bytes, rows[i].len) == 0, "version %d",
+			  rows[i].version);
 		cr_expect(n >= 4 && memcmp(got + n - 4, "EHLO", 4) == 0, "then the stream");
 		close(peer);
 		close(listener);

@@ -33,10 +33,11 @@ static void run(struct process *p, const char *global, const char *server)
 	int ends[2], status;
 
 	ring_close(ring_of_test());
-	snprintf(text, sizeof(text),
-		 "[global]\n%s\n[listen a]\nports = %u\nbind = 127.0.0.1\nbackend = b\n[backend b]\n"
-		 "server = %s\n",
-		 global, addr_port(&p->at), server);
+	snprintf(
+		text, sizeof(text),
+		"[global]\n%s\n[listen a]\nports = %u\nbind = 127.0.0.1\nbackend = b\n[backend b]\n"
+		"server = %s\n",
+		global, addr_port(&p->at), server);
 	cr_assert(pipe(ends) == 0);
 	p->pid = fork();
 	if (p->pid == 0) {
@@ -67,7 +68,8 @@ static bool hear(struct process *p, const char *words)
 
 	text[0] = '\0';
 	while (!strstr(text, words)) {
-		if (!fd_wait(p->said) || (n = read(p->said, text + used, sizeof(text) - 1 - used)) <= 0)
+		if (!fd_wait(p->said) ||
+		    (n = read(p->said, text + used, sizeof(text) - 1 - used)) <= 0)
 			return false;
 		used += (size_t)n;
 		text[used] = '\0';
@@ -77,7 +79,7 @@ static bool hear(struct process *p, const char *words)
 
 static int status_of(struct process *p)
 {
-	struct pollfd gone = {.fd = p->said};
+	struct pollfd gone = { .fd = p->said };
 	int status = -1;
 
 	/* Its standard error closes when it is gone. */
@@ -102,7 +104,7 @@ static void expect_reset(int fd, const char *label)
 
 Test(edge, one_sigterm_drains)
 {
-	struct process p = {.at = tcp_closed()};
+	struct process p = { .at = tcp_closed() };
 	struct addr at;
 	char server[ADDR_TEXT], byte;
 	int listener = tcp_listen(AF_INET, 8, &at), client, fd, error;
@@ -114,7 +116,8 @@ Test(edge, one_sigterm_drains)
 	fd = accept(listener, NULL, NULL);
 	kill(p.pid, SIGTERM);
 	cr_expect(hear(&p, "SIGTERM: accepting no more"), "it says so");
-	cr_expect(write(client, "x", 1) == 1 && fd_read_all(fd, &byte, 1, &error) == 1, "the flow lives");
+	cr_expect(write(client, "x", 1) == 1 && fd_read_all(fd, &byte, 1, &error) == 1,
+		  "the flow lives");
 	close(client);
 	close(fd);
 	expect_num(status_of(&p), EDGE_DONE, "status");
@@ -123,7 +126,7 @@ Test(edge, one_sigterm_drains)
 
 Test(edge, a_second_sigterm_ends_at_once)
 {
-	struct process p = {.at = tcp_closed()};
+	struct process p = { .at = tcp_closed() };
 	struct addr at;
 	char server[ADDR_TEXT];
 	int listener = tcp_listen(AF_INET, 8, &at), client;
@@ -143,7 +146,7 @@ Test(edge, a_second_sigterm_ends_at_once)
 
 Test(edge, a_sigint_ends_at_once)
 {
-	struct process p = {.at = tcp_closed()};
+	struct process p = { .at = tcp_closed() };
 	struct addr at;
 	char server[ADDR_TEXT];
 	int listener = tcp_listen(AF_INET, 8, &at), client;
@@ -160,10 +163,10 @@ Test(edge, a_sigint_ends_at_once)
 
 Test(edge, signals_in_any_number)
 {
-	static const int signals[] = {SIGTERM, SIGINT, SIGTERM, SIGTERM, SIGINT};
+	static const int signals[] = { SIGTERM, SIGINT, SIGTERM, SIGTERM, SIGINT };
 
 	for (size_t round = 0; round < 6; round++) {
-		struct process p = {.at = tcp_closed()};
+		struct process p = { .at = tcp_closed() };
 
 		run(&p, "workers = 2", "127.0.0.1:9");
 		cr_assert(hear(&p, "ready"));
@@ -186,7 +189,7 @@ Test(edge, a_port_that_is_taken)
 
 Test(edge, max_flows_beyond_the_descriptors)
 {
-	struct process p = {.at = tcp_closed()};
+	struct process p = { .at = tcp_closed() };
 
 	run(&p, "workers = 1\nmax-flows = 9000000", "127.0.0.1:9");
 	cr_expect(hear(&p, "raise LimitNOFILE"), "it is said");

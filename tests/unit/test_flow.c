@@ -58,14 +58,14 @@ static void expect_line(struct stand *s, const char *why, const char *up, const 
 
 Test(flow, the_client_ends_first)
 {
-	struct stand s = {0};
+	struct stand s = { 0 };
 	struct ends e;
-	struct addr me = {0};
+	struct addr me = { 0 };
 	char client[ADDR_TEXT], server[ADDR_TEXT], text[40];
 	const char *line;
 
 	open_ends(&s, &e);
-	cr_assert(getsockname(e.client, &me.sa, &(socklen_t){sizeof(me.v6)}) == 0);
+	cr_assert(getsockname(e.client, &me.sa, &(socklen_t){ sizeof(me.v6) }) == 0);
 	pass(e.client, e.server, "EHLO");
 	pass(e.server, e.client, "250 hello");
 	shutdown(e.client, SHUT_WR);
@@ -91,7 +91,7 @@ Test(flow, the_client_ends_first)
 
 Test(flow, the_server_ends_first)
 {
-	struct stand s = {0};
+	struct stand s = { 0 };
 	struct ends e;
 
 	open_ends(&s, &e);
@@ -105,7 +105,7 @@ Test(flow, the_server_ends_first)
 
 Test(flow, the_client_resets)
 {
-	struct stand s = {0};
+	struct stand s = { 0 };
 	struct ends e;
 
 	open_ends(&s, &e);
@@ -119,7 +119,7 @@ Test(flow, the_client_resets)
 
 Test(flow, the_server_resets)
 {
-	struct stand s = {0};
+	struct stand s = { 0 };
 	struct ends e;
 
 	open_ends(&s, &e);
@@ -133,7 +133,7 @@ Test(flow, the_server_resets)
 
 Test(flow, nothing_moves)
 {
-	struct stand s = {.idle = 80};
+	struct stand s = { .idle = 80 };
 	struct ends e;
 
 	open_ends(&s, &e);
@@ -151,7 +151,7 @@ Test(flow, nothing_moves)
 
 Test(flow, half_closed_and_nothing_moves)
 {
-	struct stand s = {.idle = 5000, .half_closed = 60};
+	struct stand s = { .idle = 5000, .half_closed = 60 };
 	struct ends e;
 
 	open_ends(&s, &e);
@@ -173,7 +173,7 @@ Test(flow, half_closed_and_nothing_moves)
 Test(flow, nobody_listens)
 {
 	struct addr at = tcp_closed();
-	struct stand s = {0};
+	struct stand s = { 0 };
 	char text[ADDR_TEXT];
 	const char *line;
 	int client;
@@ -191,7 +191,7 @@ Test(flow, nobody_listens)
 
 Test(flow, nobody_answers)
 {
-	struct stand s = {.backend_keys = "connect-timeout = 100ms\n"};
+	struct stand s = { .backend_keys = "connect-timeout = 100ms\n" };
 	int hole[HOLE_FDS], client;
 	struct addr at = tcp_black_hole(hole);
 
@@ -206,7 +206,7 @@ Test(flow, nobody_answers)
 /* The client does not wait for the server to be reached. */
 Test(flow, the_client_is_gone_before_the_server_answers)
 {
-	struct stand s = {.backend_keys = "connect-timeout = 200ms\n"};
+	struct stand s = { .backend_keys = "connect-timeout = 200ms\n" };
 	int hole[HOLE_FDS];
 	struct addr at = tcp_black_hole(hole);
 
@@ -218,15 +218,15 @@ Test(flow, the_client_is_gone_before_the_server_answers)
 
 Test(flow, the_server_is_told_who_calls)
 {
-	struct stand s = {.backend_keys = "send-proxy = v2\n"};
-	struct addr me = {0};
+	struct stand s = { .backend_keys = "send-proxy = v2\n" };
+	struct addr me = { 0 };
 	uint8_t header[28];
 	struct ends e;
 	struct pp pp;
 	int error;
 
 	open_ends(&s, &e);
-	cr_assert(getsockname(e.client, &me.sa, &(socklen_t){sizeof(me.v6)}) == 0);
+	cr_assert(getsockname(e.client, &me.sa, &(socklen_t){ sizeof(me.v6) }) == 0);
 	expect_num(fd_read_all(e.server, header, sizeof(header), &error), sizeof(header), "header");
 	expect_num(pp_parse(header, sizeof(header), &pp), sizeof(header), "header");
 	cr_expect(addr_equal(&pp.src, &me), "the client");
@@ -241,7 +241,7 @@ Test(flow, the_server_is_told_who_calls)
 
 Test(flow, a_drain_lets_it_finish)
 {
-	struct stand s = {.drain = 5000};
+	struct stand s = { .drain = 5000 };
 	struct ends e;
 
 	open_ends(&s, &e);
@@ -257,7 +257,7 @@ Test(flow, a_drain_lets_it_finish)
 
 Test(flow, a_drain_has_an_end)
 {
-	struct stand s = {.drain = 60};
+	struct stand s = { .drain = 60 };
 	struct ends e;
 
 	open_ends(&s, &e);
@@ -272,7 +272,7 @@ Test(flow, a_drain_has_an_end)
 
 Test(flow, a_halt_has_no_patience)
 {
-	struct stand s = {.drain = 60000};
+	struct stand s = { .drain = 60000 };
 	struct ends e;
 
 	open_ends(&s, &e);
@@ -289,7 +289,7 @@ Test(flow, a_halt_has_no_patience)
 
 Test(flow, a_halt_while_it_connects)
 {
-	struct stand s = {0};
+	struct stand s = { 0 };
 	int hole[HOLE_FDS], client;
 	struct addr at = tcp_black_hole(hole);
 

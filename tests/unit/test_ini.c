@@ -57,21 +57,22 @@ static void check(const struct row *rows, size_t count)
 Test(ini, files)
 {
 	static const struct row rows[] = {
-		{"nothing", "", ""},
-		{"one newline", "\n", ""},
-		{"plain", "[a]\nk = v\n\n[b]\nl = w\n", "[a]1 k=v@2 [b]4 l=w@5 "},
-		{"no final newline", "[a]\nk = v", "[a]1 k=v@2 "},
-		{"a heading without newline", "[a]", "[a]1 "},
-		{"CRLF", "[a]\r\nk = v\r\n\r\nl = w\r\n", "[a]1 k=v@2 l=w@4 "},
-		{"empty sections", "[a]\n[b]\n[c]\n", "[a]1 [b]2 [c]3 "},
-		{"a section twice", "[a]\nk = 1\n[a]\nk = 2\n", "[a]1 k=1@2 [a]3 k=2@4 "},
-		{"a key twice", "[a]\nk = 1\nk = 2\n", "[a]1 k=1@2 k=2@3 "},
-		{"a name of two words", "[listen mail]\n", "[listen mail]1 "},
-		{"blanks around", "[a]\n k2=1\n[b]\nk \t=\t v w \t\n", "[a]1 k2=1@2 [b]3 k=v w@4 "},
-		{"an empty value", "[a]\nk =\nl = \n", "[a]1 k=@2 l=@3 "},
-		{"an empty key", "[a]\n= v\n", "[a]1 =v@2 "},
-		{"= and : in a value", "[a]\nk = a=b:c\n", "[a]1 k=a=b:c@2 "},
-		{"text behind a heading", "[a] x\nk = v\n", "[a]1 k=v@2 "},
+		{ "nothing", "", "" },
+		{ "one newline", "\n", "" },
+		{ "plain", "[a]\nk = v\n\n[b]\nl = w\n", "[a]1 k=v@2 [b]4 l=w@5 " },
+		{ "no final newline", "[a]\nk = v", "[a]1 k=v@2 " },
+		{ "a heading without newline", "[a]", "[a]1 " },
+		{ "CRLF", "[a]\r\nk = v\r\n\r\nl = w\r\n", "[a]1 k=v@2 l=w@4 " },
+		{ "empty sections", "[a]\n[b]\n[c]\n", "[a]1 [b]2 [c]3 " },
+		{ "a section twice", "[a]\nk = 1\n[a]\nk = 2\n", "[a]1 k=1@2 [a]3 k=2@4 " },
+		{ "a key twice", "[a]\nk = 1\nk = 2\n", "[a]1 k=1@2 k=2@3 " },
+		{ "a name of two words", "[listen mail]\n", "[listen mail]1 " },
+		{ "blanks around", "[a]\n k2=1\n[b]\nk \t=\t v w \t\n",
+		  "[a]1 k2=1@2 [b]3 k=v w@4 " },
+		{ "an empty value", "[a]\nk =\nl = \n", "[a]1 k=@2 l=@3 " },
+		{ "an empty key", "[a]\n= v\n", "[a]1 =v@2 " },
+		{ "= and : in a value", "[a]\nk = a=b:c\n", "[a]1 k=a=b:c@2 " },
+		{ "text behind a heading", "[a] x\nk = v\n", "[a]1 k=v@2 " },
 	};
 
 	check(rows, ARRAY_LEN(rows));
@@ -80,12 +81,13 @@ Test(ini, files)
 Test(ini, comments)
 {
 	static const struct row rows[] = {
-		{"whole lines", "; x\n# [y]\n[a]\n;k = v\n#k = v\n  ; k = v\nk = v\n", "[a]3 k=v@7 "},
-		{"behind a value", "[a]\nk = v ; x\nl = w\t; y\n", "[a]1 k=v@2 l=w@3 "},
-		{"; inside a value", "[a]\nk = v;w\n", "[a]1 k=v;w@2 "},
-		{"# is no comment there", "[a]\nk = v # w\n", "[a]1 k=v # w@2 "},
-		{"behind a heading", "[a] ; x\nk = v\n", "[a]1 k=v@2 "},
-		{"only a comment as value", "[a]\nk = ; x\n", "[a]1 k=@2 "},
+		{ "whole lines", "; x\n# [y]\n[a]\n;k = v\n#k = v\n  ; k = v\nk = v\n",
+		  "[a]3 k=v@7 " },
+		{ "behind a value", "[a]\nk = v ; x\nl = w\t; y\n", "[a]1 k=v@2 l=w@3 " },
+		{ "; inside a value", "[a]\nk = v;w\n", "[a]1 k=v;w@2 " },
+		{ "# is no comment there", "[a]\nk = v # w\n", "[a]1 k=v # w@2 " },
+		{ "behind a heading", "[a] ; x\nk = v\n", "[a]1 k=v@2 " },
+		{ "only a comment as value", "[a]\nk = ; x\n", "[a]1 k=@2 " },
 	};
 
 	check(rows, ARRAY_LEN(rows));
@@ -94,11 +96,11 @@ Test(ini, comments)
 Test(ini, indented_lines_go_on)
 {
 	static const struct row rows[] = {
-		{"blanks", "[a]\nk = 1\n  2\n\t3\nl = 4\n", "[a]1 k=1@2 +k=2@3 +k=3@4 l=4@5 "},
-		{"behind a blank line", "[a]\nk = 1\n\n  2\n", "[a]1 k=1@2 +k=2@4 "},
-		{"behind a comment", "[a]\nk = 1\n ; x\n  2 ; y\n", "[a]1 k=1@2 +k=2@4 "},
-		{"with = inside", "[a]\nk = 1\n  l = 2\n", "[a]1 k=1@2 +k=l = 2@3 "},
-		{"blanks only", "[a]\nk = 1\n   \nl = 2\n", "[a]1 k=1@2 l=2@4 "},
+		{ "blanks", "[a]\nk = 1\n  2\n\t3\nl = 4\n", "[a]1 k=1@2 +k=2@3 +k=3@4 l=4@5 " },
+		{ "behind a blank line", "[a]\nk = 1\n\n  2\n", "[a]1 k=1@2 +k=2@4 " },
+		{ "behind a comment", "[a]\nk = 1\n ; x\n  2 ; y\n", "[a]1 k=1@2 +k=2@4 " },
+		{ "with = inside", "[a]\nk = 1\n  l = 2\n", "[a]1 k=1@2 +k=l = 2@3 " },
+		{ "blanks only", "[a]\nk = 1\n   \nl = 2\n", "[a]1 k=1@2 l=2@4 " },
 	};
 
 	check(rows, ARRAY_LEN(rows));
@@ -108,9 +110,9 @@ Test(ini, indented_lines_go_on)
 Test(ini, an_indented_heading_is_a_heading)
 {
 	static const struct row rows[] = {
-		{"the first", "  [a]\nk = v\n", "[a]1 k=v@2 "},
-		{"behind a section", "[a]\n  [b]\nk = v\n", "[a]1 [b]2 k=v@3 "},
-		{"behind a key", "[a]\nk = v\n  [b]\nl = w\n", "[a]1 k=v@2 [b]3 l=w@4 "},
+		{ "the first", "  [a]\nk = v\n", "[a]1 k=v@2 " },
+		{ "behind a section", "[a]\n  [b]\nk = v\n", "[a]1 [b]2 k=v@3 " },
+		{ "behind a key", "[a]\nk = v\n  [b]\nl = w\n", "[a]1 k=v@2 [b]3 l=w@4 " },
 	};
 
 	check(rows, ARRAY_LEN(rows));
@@ -119,10 +121,11 @@ Test(ini, an_indented_heading_is_a_heading)
 Test(ini, a_byte_order_mark_is_skipped)
 {
 	static const struct row rows[] = {
-		{"and a heading", "\xef\xbb\xbf[a]\nk = v\n", "[a]1 k=v@2 "},
-		{"and a comment", "\xef\xbb\xbf; x\n[a]\n", "[a]2 "},
-		{"and nothing", "\xef\xbb\xbf", ""},
-		{"in the middle it is text", "[a]\n\xef\xbb\xbfk = v\n", "[a]1 \xef\xbb\xbfk=v@2 "},
+		{ "and a heading", "\xef\xbb\xbf[a]\nk = v\n", "[a]1 k=v@2 " },
+		{ "and a comment", "\xef\xbb\xbf; x\n[a]\n", "[a]2 " },
+		{ "and nothing", "\xef\xbb\xbf", "" },
+		{ "in the middle it is text", "[a]\n\xef\xbb\xbfk = v\n",
+		  "[a]1 \xef\xbb\xbfk=v@2 " },
 	};
 
 	check(rows, ARRAY_LEN(rows));
@@ -131,17 +134,19 @@ Test(ini, a_byte_order_mark_is_skipped)
 Test(ini, complaints)
 {
 	static const struct row rows[] = {
-		{"no =", "[a]\nports 25\nk = v\n", "[a]1 k=v@3 | 2:expected KEY = VALUE or  "},
-		{": instead", "[a]\nserver: b\nk = v\n", "[a]1 k=v@3 | 2:expected KEY = VALUE or  "},
-		{": before =", "[a]\nk:x = y\n", "[a]1 | 2:expected KEY = VALUE or  "},
-		{"several", "[a]\nx\nk = v\ny\n",
-		 "[a]1 k=v@3 | 2:expected KEY = VALUE or  | 4:expected KEY = VALUE or  "},
-		{"no ]", "[a\nk = v\n", "| 1:the heading of a section | 2:'k' stands before the fi "},
-		{"before any section", "k = v\n[a]\nl = w\n",
-		 "[a]2 l=w@3 | 1:'k' stands before the fi "},
-		{"a comment before =", "[a]\nk ; x = v\n", "[a]1 | 2:expected KEY = VALUE or  "},
-		{"indented below a heading", "[a]\n  x\n[b]\n  y\n",
-		 "[a]1 [b]3 | 2:expected KEY = VALUE or  | 4:expected KEY = VALUE or  "},
+		{ "no =", "[a]\nports 25\nk = v\n", "[a]1 k=v@3 | 2:expected KEY = VALUE or  " },
+		{ ": instead", "[a]\nserver: b\nk = v\n",
+		  "[a]1 k=v@3 | 2:expected KEY = VALUE or  " },
+		{ ": before =", "[a]\nk:x = y\n", "[a]1 | 2:expected KEY = VALUE or  " },
+		{ "several", "[a]\nx\nk = v\ny\n",
+		  "[a]1 k=v@3 | 2:expected KEY = VALUE or  | 4:expected KEY = VALUE or  " },
+		{ "no ]", "[a\nk = v\n",
+		  "| 1:the heading of a section | 2:'k' stands before the fi " },
+		{ "before any section", "k = v\n[a]\nl = w\n",
+		  "[a]2 l=w@3 | 1:'k' stands before the fi " },
+		{ "a comment before =", "[a]\nk ; x = v\n", "[a]1 | 2:expected KEY = VALUE or  " },
+		{ "indented below a heading", "[a]\n  x\n[b]\n  y\n",
+		  "[a]1 [b]3 | 2:expected KEY = VALUE or  | 4:expected KEY = VALUE or  " },
 	};
 
 	check(rows, ARRAY_LEN(rows));
@@ -168,7 +173,8 @@ static void expect_long(size_t total, const char *start, const char *complaint)
 	if (complaint)
 		snprintf(wanted, sizeof(wanted), "[a]1 l=w@3 | 2:%.24s ", complaint);
 	else
-		snprintf(wanted, sizeof(wanted), "[a]1 k=%.*s@2 l=w@3 ", (int)(total - n), bytes + at + n);
+		snprintf(wanted, sizeof(wanted), "[a]1 k=%.*s@2 l=w@3 ", (int)(total - n),
+			 bytes + at + n);
 	expect_ini(bytes, strlen(bytes), wanted, start);
 }
 
@@ -190,10 +196,12 @@ Test(ini, long_words)
 	memset(word, 'x', sizeof(word));
 	for (size_t len = 45; len < 55; len++) {
 		snprintf(bytes, sizeof(bytes), "[%.*s]\n%.*s= v\n", (int)len, word, (int)len, word);
-		snprintf(wanted, sizeof(wanted), "[%.*s]1 %.*s=v@2 ", (int)len, word, (int)len, word);
+		snprintf(wanted, sizeof(wanted), "[%.*s]1 %.*s=v@2 ", (int)len, word, (int)len,
+			 word);
 		if (len > 49)
-			snprintf(wanted, sizeof(wanted), "[%.*s]1 | 1:%.24s | 2:%.24s ", (int)len, word,
-				 "a section's name is longer than 49", "a key is longer than 49 characters");
+			snprintf(wanted, sizeof(wanted), "[%.*s]1 | 1:%.24s | 2:%.24s ", (int)len,
+				 word, "a section's name is longer than 49",
+				 "a key is longer than 49 characters");
 		expect_ini(bytes, strlen(bytes), wanted, bytes);
 	}
 }

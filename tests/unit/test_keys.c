@@ -6,7 +6,7 @@
 #include "check.h"
 #include "support/configs.h"
 
-static const enum section_kind kinds[] = {SECTION_GLOBAL, SECTION_LISTEN, SECTION_BACKEND};
+static const enum section_kind kinds[] = { SECTION_GLOBAL, SECTION_LISTEN, SECTION_BACKEND };
 
 static void free_section(enum section_kind kind, void *section)
 {
@@ -31,10 +31,11 @@ static void check_row(enum section_kind kind, const struct key *k)
 		struct global_conf global;
 		struct listen_conf listen;
 		struct backend_conf backend;
-	} section = {0};
+	} section = { 0 };
 	const char *value = k->fallback ? k->fallback : k->shown, *wrong;
 
-	cr_expect(k->help && k->help[0] && k->help[strlen(k->help) - 1] == '.', "%s: help", k->name);
+	cr_expect(k->help && k->help[0] && k->help[strlen(k->help) - 1] == '.', "%s: help",
+		  k->name);
 	cr_expect(key_find(kind, k->name) == k, "%s: is found, and once", k->name);
 	cr_assert(value, "%s: has a fallback or an example", k->name);
 	cr_expect(!k->required || !k->fallback, "%s: required, and has a fallback", k->name);
@@ -65,21 +66,21 @@ Test(keys, words_are_in_the_order_of_their_enums)
 		const char *key, *word;
 		unsigned value;
 	} rows[] = {
-		{SECTION_GLOBAL, "log", "logfmt", LINE_LOGFMT},
-		{SECTION_GLOBAL, "log", "json", LINE_JSON},
-		{SECTION_GLOBAL, "log-level", "error", LOG_ERROR},
-		{SECTION_GLOBAL, "log-level", "warn", LOG_WARN},
-		{SECTION_GLOBAL, "log-level", "info", LOG_INFO},
-		{SECTION_GLOBAL, "log-level", "debug", LOG_DEBUG},
-		{SECTION_LISTEN, "profile", "auto", PROFILE_AUTO},
-		{SECTION_LISTEN, "profile", "smtp", PROFILE_SMTP},
-		{SECTION_LISTEN, "profile", "imap", PROFILE_IMAP},
-		{SECTION_LISTEN, "profile", "http", PROFILE_HTTP},
-		{SECTION_LISTEN, "profile", "https", PROFILE_HTTPS},
-		{SECTION_LISTEN, "profile", "raw", PROFILE_RAW},
-		{SECTION_BACKEND, "send-proxy", "off", PP_OFF},
-		{SECTION_BACKEND, "send-proxy", "v1", PP_V1},
-		{SECTION_BACKEND, "send-proxy", "v2", PP_V2},
+		{ SECTION_GLOBAL, "log", "logfmt", LINE_LOGFMT },
+		{ SECTION_GLOBAL, "log", "json", LINE_JSON },
+		{ SECTION_GLOBAL, "log-level", "error", LOG_ERROR },
+		{ SECTION_GLOBAL, "log-level", "warn", LOG_WARN },
+		{ SECTION_GLOBAL, "log-level", "info", LOG_INFO },
+		{ SECTION_GLOBAL, "log-level", "debug", LOG_DEBUG },
+		{ SECTION_LISTEN, "profile", "auto", PROFILE_AUTO },
+		{ SECTION_LISTEN, "profile", "smtp", PROFILE_SMTP },
+		{ SECTION_LISTEN, "profile", "imap", PROFILE_IMAP },
+		{ SECTION_LISTEN, "profile", "http", PROFILE_HTTP },
+		{ SECTION_LISTEN, "profile", "https", PROFILE_HTTPS },
+		{ SECTION_LISTEN, "profile", "raw", PROFILE_RAW },
+		{ SECTION_BACKEND, "send-proxy", "off", PP_OFF },
+		{ SECTION_BACKEND, "send-proxy", "v1", PP_V1 },
+		{ SECTION_BACKEND, "send-proxy", "v2", PP_V2 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -99,7 +100,8 @@ Test(keys, unknown)
 	cr_expect(!key_find(SECTION_GLOBAL, "ports"));
 	cr_expect(!key_find(SECTION_LISTEN, ""));
 	cr_expect(!key_find(SECTION_DEFAULTS, "idle"));
-	cr_expect(!keys_of(SECTION_DEFAULTS, &count) && count == 0, "[defaults] has none of its own");
+	cr_expect(!keys_of(SECTION_DEFAULTS, &count) && count == 0,
+		  "[defaults] has none of its own");
 	expect_str(section_word(SECTION_GLOBAL), "global", "word");
 	expect_str(section_word(SECTION_DEFAULTS), "defaults", "word");
 	expect_str(section_word(SECTION_LISTEN), "listen", "word");
@@ -108,8 +110,9 @@ Test(keys, unknown)
 
 Test(keys, lines)
 {
-	struct config *c = config_of("\n[listen a]\nports = 25\n\nbackend = b\n[defaults]\nidle = 1m\n"
-				     "[backend b]\nserver = 192.0.2.1\n");
+	struct config *c =
+		config_of("\n[listen a]\nports = 25\n\nbackend = b\n[defaults]\nidle = 1m\n"
+			  "[backend b]\nserver = 192.0.2.1\n");
 	const struct section *s = &c->listens[0].section;
 
 	expect_num(key_line(SECTION_LISTEN, s, "ports"), 3, "its own");

@@ -20,18 +20,19 @@ Test(line, text_is_quoted_where_it_must)
 	static const struct {
 		const char *value, *logfmt, *json;
 	} rows[] = {
-		{"plain", "k=plain\n", "{\"k\":\"plain\"}\n"},
-		{"mail:25", "k=mail:25\n", "{\"k\":\"mail:25\"}\n"},
-		{"", "k=\"\"\n", "{\"k\":\"\"}\n"},
-		{"two words", "k=\"two words\"\n", "{\"k\":\"two words\"}\n"},
-		{"a=b", "k=\"a=b\"\n", "{\"k\":\"a=b\"}\n"},
-		{"a\"b", "k=\"a\\\"b\"\n", "{\"k\":\"a\\\"b\"}\n"},
-		{"a\\b", "k=\"a\\\\b\"\n", "{\"k\":\"a\\\\b\"}\n"},
-		{"a\nb", "k=\"a\\u000ab\"\n", "{\"k\":\"a\\u000ab\"}\n"},
-		{"\t\r\x01\x1f", "k=\"\\u0009\\u000d\\u0001\\u001f\"\n",
-		 "{\"k\":\"\\u0009\\u000d\\u0001\\u001f\"}\n"},
-		{"\x7f", "k=\"\\u007f\"\n", "{\"k\":\"\\u007f\"}\n"},
-		{"gr\xc3\xbc\xc3\x9f", "k=gr\xc3\xbc\xc3\x9f\n", "{\"k\":\"gr\xc3\xbc\xc3\x9f\"}\n"},
+		{ "plain", "k=plain\n", "{\"k\":\"plain\"}\n" },
+		{ "mail:25", "k=mail:25\n", "{\"k\":\"mail:25\"}\n" },
+		{ "", "k=\"\"\n", "{\"k\":\"\"}\n" },
+		{ "two words", "k=\"two words\"\n", "{\"k\":\"two words\"}\n" },
+		{ "a=b", "k=\"a=b\"\n", "{\"k\":\"a=b\"}\n" },
+		{ "a\"b", "k=\"a\\\"b\"\n", "{\"k\":\"a\\\"b\"}\n" },
+		{ "a\\b", "k=\"a\\\\b\"\n", "{\"k\":\"a\\\\b\"}\n" },
+		{ "a\nb", "k=\"a\\u000ab\"\n", "{\"k\":\"a\\u000ab\"}\n" },
+		{ "\t\r\x01\x1f", "k=\"\\u0009\\u000d\\u0001\\u001f\"\n",
+		  "{\"k\":\"\\u0009\\u000d\\u0001\\u001f\"}\n" },
+		{ "\x7f", "k=\"\\u007f\"\n", "{\"k\":\"\\u007f\"}\n" },
+		{ "gr\xc3\xbc\xc3\x9f", "k=gr\xc3\xbc\xc3\x9f\n",
+		  "{\"k\":\"gr\xc3\xbc\xc3\x9f\"}\n" },
 	};
 	char text[LINE_MAX_BYTES + 1];
 	struct line l;
@@ -50,7 +51,7 @@ Test(line, text_is_quoted_where_it_must)
 
 static void add_every_kind(struct line *l)
 {
-	struct addr none = {0}, a;
+	struct addr none = { 0 }, a;
 
 	addr_parse(&a, "2001:db8::1", 25);
 	line_str(l, "s", "x y");
@@ -169,6 +170,7 @@ Test(line, json_is_valid_for_any_bytes)
 		line_start(&l, LINE_JSON);
 		line_str(&l, "k", value);
 		line_finish(&l);
-		cr_assert(json_is_line(l.text, l.used), "round %d: %.*s", round, (int)l.used, l.text);
+		cr_assert(json_is_line(l.text, l.used), "round %d: %.*s", round, (int)l.used,
+			  l.text);
 	}
 }

@@ -13,7 +13,8 @@
 
 static struct plan_entry entry_at(struct addr at)
 {
-	return (struct plan_entry){.at = at, .client = {.keepalive = 33000, .user_timeout = 44000}};
+	return (struct plan_entry){ .at = at,
+				    .client = { .keepalive = 33000, .user_timeout = 44000 } };
 }
 
 static int open_at(struct addr at, bool shared)
@@ -57,7 +58,7 @@ Test(listener, workers_share_strangers_do_not)
 
 Test(listener, families_are_sockets_of_their_own)
 {
-	struct addr any4 = {.v4.sin_family = AF_INET}, any6 = {.v6.sin6_family = AF_INET6}, at;
+	struct addr any4 = { .v4.sin_family = AF_INET }, any6 = { .v6.sin6_family = AF_INET6 }, at;
 	int fd4, fd6 = tcp_listen(AF_INET6, 1, &at);
 
 	if (fd6 < 0)
@@ -123,9 +124,9 @@ static void set_up(size_t max_flows)
 	desk.plan = free_entry();
 	log_setup(LINE_LOGFMT, LOG_ERROR);
 	admit_init(&desk.admit, max_flows);
-	desk.listener = (struct listener){.fd = listener_open(&desk.plan, false),
-					  .plan = &desk.plan,
-					  .accepted = on_accepted};
+	desk.listener = (struct listener){ .fd = listener_open(&desk.plan, false),
+					   .plan = &desk.plan,
+					   .accepted = on_accepted };
 	cr_assert(desk.listener.fd >= 0);
 	listener_start(&desk.listener, desk.ring, &desk.admit);
 }

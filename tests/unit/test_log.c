@@ -40,9 +40,9 @@ static const char *take_log(int fd)
 
 Test(log, level)
 {
-	static const enum log_level levels[] = {LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG};
-	static const char *const all[] = {"level=error msg=e\n", "level=warn msg=w\n",
-					  "level=info msg=i\n", "level=debug msg=d\n"};
+	static const enum log_level levels[] = { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+	static const char *const all[] = { "level=error msg=e\n", "level=warn msg=w\n",
+					   "level=info msg=i\n", "level=debug msg=d\n" };
 	int fd = log_to_pipe(LINE_LOGFMT, LOG_INFO);
 	char wanted[200];
 
@@ -75,7 +75,8 @@ Test(log, formats)
 	expect_str(take_log(fd), "level=warn msg=\"3 flows of \\\"mail\\\"\"\n", "logfmt");
 	log_setup(LINE_JSON, LOG_INFO);
 	log_warn("%d flows of \"%s\"", 3, "mail");
-	expect_str(take_log(fd), "{\"level\":\"warn\",\"msg\":\"3 flows of \\\"mail\\\"\"}\n", "json");
+	expect_str(take_log(fd), "{\"level\":\"warn\",\"msg\":\"3 flows of \\\"mail\\\"\"}\n",
+		   "json");
 }
 
 Test(log, errno_survives)
@@ -177,8 +178,9 @@ enum { WRITERS = 4, LINES = 2000 };
 static void *write_lines(void *arg)
 {
 	for (int i = 0; i < LINES; i++)
-		log_info("writer %d line %d %.*s end", *(int *)arg, i, i % 100,
-			 "....................................................................................................");
+		log_info(
+			"writer %d line %d %.*s end", *(int *)arg, i, i % 100,
+			"....................................................................................................");
 	return NULL;
 }
 
@@ -194,7 +196,8 @@ static void judge(struct seen *s, const char *line)
 
 	if (count && sscanf(count, "\" dropped=%llu", &dropped) == 1)
 		s->reported += dropped;
-	else if (strncmp(line, "level=info msg=\"writer ", 23) == 0 && strcmp(line + strlen(line) - 5, " end\"") == 0)
+	else if (strncmp(line, "level=info msg=\"writer ", 23) == 0 &&
+		 strcmp(line + strlen(line) - 5, " end\"") == 0)
 		s->whole++;
 	else
 		cr_expect(false, "a broken line: %s", line);
@@ -220,7 +223,7 @@ Test(log, lines_of_many_writers_stay_whole)
 {
 	int ends[2], numbers[WRITERS];
 	pthread_t writers[WRITERS], reader;
-	struct seen seen = {0};
+	struct seen seen = { 0 };
 
 	cr_assert(pipe(ends) == 0);
 	seen.fd = ends[0];
@@ -249,6 +252,7 @@ Test(log, panic_says_it_and_aborts)
 		panic("state %d", 7);
 	}
 	cr_assert(waitpid(child, &status, 0) == child);
-	cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, "status %x", (unsigned)status);
+	cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, "status %x",
+		  (unsigned)status);
 	expect_str(take_log(fd), "level=error msg=\"state 7\"\n", "panic");
 }

@@ -17,14 +17,14 @@ struct note {
 
 static bool is_readable(const struct mailbox *m)
 {
-	struct pollfd p = {.fd = m->fd, .events = POLLIN};
+	struct pollfd p = { .fd = m->fd, .events = POLLIN };
 
 	return poll(&p, 1, 0) == 1;
 }
 
 Test(mailbox, order)
 {
-	struct note notes[3] = {{.number = 0}, {.number = 1}, {.number = 2}};
+	struct note notes[3] = { { .number = 0 }, { .number = 1 }, { .number = 2 } };
 	int before = fds_count();
 	struct mailbox m;
 
@@ -70,7 +70,7 @@ static void *post_notes(void *arg)
 	for (int i = 0; i < NOTES; i++) {
 		struct note *n = malloc(sizeof(*n));
 
-		*n = (struct note){.sender = s->number, .number = i};
+		*n = (struct note){ .sender = s->number, .number = i };
 		mailbox_post(s->mailbox, &n->letter);
 	}
 	return NULL;
@@ -93,14 +93,14 @@ static int take_notes(struct mailbox *m, int next[static SENDERS])
 
 Test(mailbox, many_senders)
 {
-	int next[SENDERS] = {0}, count = 0;
+	int next[SENDERS] = { 0 }, count = 0;
 	struct sender senders[SENDERS];
 	pthread_t threads[SENDERS];
 	struct mailbox m;
 
 	cr_assert(mailbox_open(&m) == 0);
 	for (int i = 0; i < SENDERS; i++) {
-		senders[i] = (struct sender){.mailbox = &m, .number = i};
+		senders[i] = (struct sender){ .mailbox = &m, .number = i };
 		pthread_create(&threads[i], NULL, post_notes, &senders[i]);
 	}
 	/* Only ever after poll(2) said so: a letter without readiness would hang it here. */

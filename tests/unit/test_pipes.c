@@ -106,7 +106,8 @@ Test(pipes, trim_closes_what_nobody_needed)
 	p[0] = pipes_get(&ps);
 	pipes_trim(&ps);
 	expect_num(ps.nopen, 2, "two were not needed");
-	cr_expect(write(p[0]->in, "x", 1) == 1 && write(p[1]->in, "x", 1) == 1, "borrowed ones live");
+	cr_expect(write(p[0]->in, "x", 1) == 1 && write(p[1]->in, "x", 1) == 1,
+		  "borrowed ones live");
 	p[0]->held = p[1]->held = 1;
 	pipes_put(&ps, p[0]);
 	pipes_put(&ps, p[1]);

@@ -7,7 +7,7 @@
 #include "check.h"
 #include "support/configs.h"
 
-#define TO_B "[backend b]\nserver = 192.0.2.1\n"
+#define TO_B  "[backend b]\nserver = 192.0.2.1\n"
 #define ON_LO "bind = 127.0.0.1\n"
 
 static struct plan plan_of(const struct config *c)
@@ -24,11 +24,12 @@ static struct plan plan_of(const struct config *c)
 
 Test(plan, every_address_and_port)
 {
-	struct config *c = config_of("[listen a]\nports = 25 26\nbackend = b\n"
-				     "[listen c]\nports = 27>28\nbind = 127.0.0.1\nbackend = b\npath = copy\n" TO_B);
+	struct config *c = config_of(
+		"[listen a]\nports = 25 26\nbackend = b\n"
+		"[listen c]\nports = 27>28\nbind = 127.0.0.1\nbackend = b\npath = copy\n" TO_B);
 	struct plan p = plan_of(c);
-	static const char *const wanted[] = {"0.0.0.0:25", "[::]:25", "0.0.0.0:26", "[::]:26",
-					     "127.0.0.1:27"};
+	static const char *const wanted[] = { "0.0.0.0:25", "[::]:25", "0.0.0.0:26", "[::]:26",
+					      "127.0.0.1:27" };
 	char text[ADDR_TEXT];
 
 	expect_num(p.count, ARRAY_LEN(wanted), "entries");
@@ -49,10 +50,10 @@ Test(plan, where_it_leads)
 		const char *text;
 		unsigned port;
 	} rows[] = {
-		{"[listen a]\nports = 25\n" ON_LO "backend = b\n" TO_B, 25},
-		{"[listen a]\nports = 25>10025\n" ON_LO "backend = b\n" TO_B, 10025},
-		{"[listen a]\nports = 25\n" ON_LO "backend = b:8025\n" TO_B, 8025},
-		{"[listen a]\nports = 25>25\n" ON_LO "backend = b:8025\n" TO_B, 8025},
+		{ "[listen a]\nports = 25\n" ON_LO "backend = b\n" TO_B, 25 },
+		{ "[listen a]\nports = 25>10025\n" ON_LO "backend = b\n" TO_B, 10025 },
+		{ "[listen a]\nports = 25\n" ON_LO "backend = b:8025\n" TO_B, 8025 },
+		{ "[listen a]\nports = 25>25\n" ON_LO "backend = b:8025\n" TO_B, 8025 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -68,9 +69,10 @@ Test(plan, where_it_leads)
 
 Test(plan, timeouts_by_port_and_key)
 {
-	struct config *c = config_of("[listen a]\nports = 25 993\n" ON_LO "backend = b\nkeepalive = 7s\n"
-				     "[listen w]\nports = 26\n" ON_LO "backend = b\nprofile = imap\nidle = 2m\n" TO_B
-				     "half-closed = 3s\nuser-timeout = 9s\n");
+	struct config *c = config_of(
+		"[listen a]\nports = 25 993\n" ON_LO "backend = b\nkeepalive = 7s\n"
+		"[listen w]\nports = 26\n" ON_LO "backend = b\nprofile = imap\nidle = 2m\n" TO_B
+		"half-closed = 3s\nuser-timeout = 9s\n");
 	struct plan p = plan_of(c);
 
 	expect_num(p.at[0].profile, PROFILE_SMTP, "25");
@@ -93,25 +95,31 @@ Test(plan, contradictions)
 	static const struct {
 		const char *label, *text, *complaints;
 	} rows[] = {
-		{"an unknown path", "[listen a]\nports = 25\nbackend = b\npath = fast\n" TO_B,
-		 "4:path: 'fast': expected one of auto copy splice ring-splice"},
-		{"the backend's port and the server's",
-		 "[listen a]\nports = 25\nbackend = b:26\n[backend b]\nserver = 192.0.2.1:27\n",
-		 "3:backend: b:26 names a port, and server = 192.0.2.1:27 in line 5"},
-		{"the backend's port and ports",
-		 "[listen a]\nports = 25>26\nbackend = b:27\n" TO_B, "3:backend: b:27 names a port, and ports = 25>26"},
-		{"a server's port and ports",
-		 "[listen a]\nports = 25>26\nbackend = b\n[backend b]\nserver = 192.0.2.1:27\n",
-		 "2:ports: "},
-		{"one port twice", "[listen a]\nports = 25\nbackend = b\nbind = ::1\n[listen c]\nbackend = b\nbind = ::1\nports = 25\n" TO_B,
-		 "8:ports: [::1]:25 belongs to [listen a] in line 1 already"},
-		{"one port twice, both families", "[listen a]\nports = 25\nbackend = b\n[listen c]\nports = 25\nbackend = b\n" TO_B,
-		 "5:ports: 0.0.0.0:25 belongs to [listen a]|5:ports: [::]:25 belongs to [listen a]"},
-		{"a range over it", "[listen a]\nports = 25\nbackend = b\n" ON_LO "[listen c]\nports = 20-30\nbackend = b\n" ON_LO TO_B,
-		 "6:ports: 127.0.0.1:25 belongs to [listen a]"},
-		{"everything with a broken file", "[listen a]\nports = 25\nbackend = nowhere\npath = fast\n[listen c]\nports = x\npath = faster\n" TO_B,
-		 "3:backend: there is no [backend nowhere]|4:path: 'fast'|5:[listen c] has no backend|6:ports: 'x'|7:path: 'faster'"
-		 "|8:[backend b]: no listener leads to it"},
+		{ "an unknown path", "[listen a]\nports = 25\nbackend = b\npath = fast\n" TO_B,
+		  "4:path: 'fast': expected one of auto copy splice ring-splice" },
+		{ "the backend's port and the server's",
+		  "[listen a]\nports = 25\nbackend = b:26\n[backend b]\nserver = 192.0.2.1:27\n",
+		  "3:backend: b:26 names a port, and server = 192.0.2.1:27 in line 5" },
+		{ "the backend's port and ports",
+		  "[listen a]\nports = 25>26\nbackend = b:27\n" TO_B,
+		  "3:backend: b:27 names a port, and ports = 25>26" },
+		{ "a server's port and ports",
+		  "[listen a]\nports = 25>26\nbackend = b\n[backend b]\nserver = 192.0.2.1:27\n",
+		  "2:ports: " },
+		{ "one port twice",
+		  "[listen a]\nports = 25\nbackend = b\nbind = ::1\n[listen c]\nbackend = b\nbind = ::1\nports = 25\n" TO_B,
+		  "8:ports: [::1]:25 belongs to [listen a] in line 1 already" },
+		{ "one port twice, both families",
+		  "[listen a]\nports = 25\nbackend = b\n[listen c]\nports = 25\nbackend = b\n" TO_B,
+		  "5:ports: 0.0.0.0:25 belongs to [listen a]|5:ports: [::]:25 belongs to [listen a]" },
+		{ "a range over it",
+		  "[listen a]\nports = 25\nbackend = b\n" ON_LO
+		  "[listen c]\nports = 20-30\nbackend = b\n" ON_LO TO_B,
+		  "6:ports: 127.0.0.1:25 belongs to [listen a]" },
+		{ "everything with a broken file",
+		  "[listen a]\nports = 25\nbackend = nowhere\npath = fast\n[listen c]\nports = x\npath = faster\n" TO_B,
+		  "3:backend: there is no [backend nowhere]|4:path: 'fast'|5:[listen c] has no backend|6:ports: 'x'|7:path: 'faster'"
+		  "|8:[backend b]: no listener leads to it" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
@@ -120,9 +128,10 @@ Test(plan, contradictions)
 
 Test(plan, not_twins)
 {
-	struct config *c = config_of("[listen a]\nports = 25\nbind = 0.0.0.0\nbackend = b\n"
-				     "[listen c]\nports = 25\nbind = ::\nbackend = b\n"
-				     "[listen d]\nports = 25\nbind = 127.0.0.1\nbackend = b\n" TO_B);
+	struct config *c =
+		config_of("[listen a]\nports = 25\nbind = 0.0.0.0\nbackend = b\n"
+			  "[listen c]\nports = 25\nbind = ::\nbackend = b\n"
+			  "[listen d]\nports = 25\nbind = 127.0.0.1\nbackend = b\n" TO_B);
 	struct plan p = plan_of(c);
 
 	expect_num(p.count, 3, "families and addresses are sockets of their own");
@@ -132,10 +141,11 @@ Test(plan, not_twins)
 
 Test(plan, printed)
 {
-	struct config *c = config_of("[listen mail]\nports = 25 587>10587\nbackend = b\nbind = ::1\n"
-				     "[listen web]\nports = 80\nbackend = w:8080\nbind = 127.0.0.1\npath = splice\n"
-				     "[backend b]\nserver = 192.0.2.1\nserver = 2001:db8::1\nsend-proxy = v2\nidle = 90s\n"
-				     "[backend w]\nserver = mail.example.com\n");
+	struct config *c = config_of(
+		"[listen mail]\nports = 25 587>10587\nbackend = b\nbind = ::1\n"
+		"[listen web]\nports = 80\nbackend = w:8080\nbind = 127.0.0.1\npath = splice\n"
+		"[backend b]\nserver = 192.0.2.1\nserver = 2001:db8::1\nsend-proxy = v2\nidle = 90s\n"
+		"[backend w]\nserver = mail.example.com\n");
 	struct plan p = plan_of(c);
 	char *text = NULL;
 	size_t len = 0;
@@ -143,14 +153,15 @@ Test(plan, printed)
 
 	plan_print(&p, f);
 	fclose(f);
-	expect_str(text,
-		   "mail         [::1]:25               -> b 192.0.2.1:25 [2001:db8::1]:25  (PROXY v2, path "
-		   "auto, profile smtp, idle 90s)\n"
-		   "mail         [::1]:587              -> b 192.0.2.1:10587 [2001:db8::1]:10587  (PROXY v2, path "
-		   "auto, profile smtp, idle 90s)\n"
-		   "web          127.0.0.1:80           -> w mail.example.com:8080  (no PROXY header, path "
-		   "splice, profile http, idle 1h)\n",
-		   "printed");
+	expect_str(
+		text,
+		"mail         [::1]:25               -> b 192.0.2.1:25 [2001:db8::1]:25  (PROXY v2, path "
+		"auto, profile smtp, idle 90s)\n"
+		"mail         [::1]:587              -> b 192.0.2.1:10587 [2001:db8::1]:10587  (PROXY v2, path "
+		"auto, profile smtp, idle 90s)\n"
+		"web          127.0.0.1:80           -> w mail.example.com:8080  (no PROXY header, path "
+		"splice, profile http, idle 1h)\n",
+		"printed");
 	free(text);
 	plan_free(&p);
 	config_free(c);

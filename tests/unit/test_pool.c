@@ -20,15 +20,16 @@ static struct pool pool_of(const struct config *c)
 	struct pool p;
 
 	report_init(&report, "test.ini");
-	cr_assert(pool_fill(&p, &c->backends[0], &report), "%s", report.count ? report.at[0].text : "");
+	cr_assert(pool_fill(&p, &c->backends[0], &report), "%s",
+		  report.count ? report.at[0].text : "");
 	report_finish(&report);
 	return p;
 }
 
 Test(pool, literals)
 {
-	static const char *const wanted[] = {"192.0.2.1:25", "192.0.2.2:26", "[2001:db8::1]:25",
-					     "[2001:db8::2]:27"};
+	static const char *const wanted[] = { "192.0.2.1:25", "192.0.2.2:26", "[2001:db8::1]:25",
+					      "[2001:db8::2]:27" };
 	struct config *c = config_of(LISTEN "server = 192.0.2.1\nserver = 192.0.2.2:26\n"
 					    "server = 2001:db8::1\nserver = [2001:db8::2]:27\n");
 	struct pool p = pool_of(c);
@@ -98,7 +99,7 @@ Test(pool, a_name_that_does_not_resolve)
 
 Test(leg_options, what_is_set)
 {
-	const struct timeouts t = {.keepalive = 30000, .user_timeout = 90000};
+	const struct timeouts t = { .keepalive = 30000, .user_timeout = 90000 };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	leg_options_set(fd, &t);
@@ -113,13 +114,15 @@ Test(leg_options, what_is_set)
 /* tcp(7) takes at most 32767 seconds, and refuses more: what the keys allow must be taken. */
 Test(leg_options, the_longest_that_can_be_configured)
 {
-	const struct timeouts t = {.keepalive = key_find(SECTION_LISTEN, "keepalive")->max,
-				   .user_timeout = key_find(SECTION_LISTEN, "user-timeout")->max};
+	const struct timeouts t = { .keepalive = key_find(SECTION_LISTEN, "keepalive")->max,
+				    .user_timeout = key_find(SECTION_LISTEN, "user-timeout")->max };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	leg_options_set(fd, &t);
-	cr_expect(fd_get_option(fd, IPPROTO_TCP, TCP_KEEPIDLE) >= (int)min_of(t.keepalive / 1000, 32767u),
+	cr_expect(fd_get_option(fd, IPPROTO_TCP, TCP_KEEPIDLE) >=
+			  (int)min_of(t.keepalive / 1000, 32767u),
 		  "keepalive: %d s", fd_get_option(fd, IPPROTO_TCP, TCP_KEEPIDLE));
-	expect_num(fd_get_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), t.user_timeout, "user-timeout");
+	expect_num(fd_get_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), t.user_timeout,
+		   "user-timeout");
 	close(fd);
 }

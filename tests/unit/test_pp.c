@@ -11,10 +11,10 @@
 /* A header with its length, since it may hold NUL bytes. */
 #define BYTES(text) text, sizeof(text) - 1
 
-#define V4_A "\xc0\x00\x02\x01"
-#define V4_B "\xc6\x33\x64\x02"
-#define V6_A "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"
-#define V6_B "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x02"
+#define V4_A   "\xc0\x00\x02\x01"
+#define V4_B   "\xc6\x33\x64\x02"
+#define V6_A   "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"
+#define V6_B   "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x02"
 #define MAPPED "\0\0\0\0\0\0\0\0\0\0\xff\xff"
 /* 51234 and 25 */
 #define PORTS "\xc8\x22\0\x19"
@@ -25,30 +25,33 @@ static const struct written {
 	const char *bytes;
 	size_t len;
 } written[] = {
-	{PP_V1, "192.0.2.1", "198.51.100.2", BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 51234 25\r\n")},
-	{PP_V1, "2001:db8::1", "2001:db8::2", BYTES("PROXY TCP6 2001:db8::1 2001:db8::2 51234 25\r\n")},
-	{PP_V1, "::ffff:192.0.2.1", "::ffff:198.51.100.2",
-	 BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 51234 25\r\n")},
-	{PP_V1, "::ffff:192.0.2.1", "198.51.100.2",
-	 BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 51234 25\r\n")},
-	{PP_V1, "192.0.2.1", "2001:db8::2",
-	 BYTES("PROXY TCP6 ::ffff:192.0.2.1 2001:db8::2 51234 25\r\n")},
-	{PP_V1, "2001:db8::1", "::ffff:198.51.100.2",
-	 BYTES("PROXY TCP6 2001:db8::1 ::ffff:198.51.100.2 51234 25\r\n")},
-	{PP_V2, "192.0.2.1", "198.51.100.2", BYTES(SIGNATURE "\x21\x11\0\x0c" V4_A V4_B PORTS)},
-	{PP_V2, "2001:db8::1", "2001:db8::2", BYTES(SIGNATURE "\x21\x21\0\x24" V6_A V6_B PORTS)},
-	{PP_V2, "::ffff:192.0.2.1", "::ffff:198.51.100.2",
-	 BYTES(SIGNATURE "\x21\x11\0\x0c" V4_A V4_B PORTS)},
-	{PP_V2, "192.0.2.1", "::ffff:198.51.100.2",
-	 BYTES(SIGNATURE "\x21\x11\0\x0c" V4_A V4_B PORTS)},
-	{PP_V2, "192.0.2.1", "2001:db8::2", BYTES(SIGNATURE "\x21\x21\0\x24" MAPPED V4_A V6_B PORTS)},
-	{PP_V2, "2001:db8::1", "198.51.100.2",
-	 BYTES(SIGNATURE "\x21\x21\0\x24" V6_A MAPPED V4_B PORTS)},
+	{ PP_V1, "192.0.2.1", "198.51.100.2",
+	  BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 51234 25\r\n") },
+	{ PP_V1, "2001:db8::1", "2001:db8::2",
+	  BYTES("PROXY TCP6 2001:db8::1 2001:db8::2 51234 25\r\n") },
+	{ PP_V1, "::ffff:192.0.2.1", "::ffff:198.51.100.2",
+	  BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 51234 25\r\n") },
+	{ PP_V1, "::ffff:192.0.2.1", "198.51.100.2",
+	  BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 51234 25\r\n") },
+	{ PP_V1, "192.0.2.1", "2001:db8::2",
+	  BYTES("PROXY TCP6 ::ffff:192.0.2.1 2001:db8::2 51234 25\r\n") },
+	{ PP_V1, "2001:db8::1", "::ffff:198.51.100.2",
+	  BYTES("PROXY TCP6 2001:db8::1 ::ffff:198.51.100.2 51234 25\r\n") },
+	{ PP_V2, "192.0.2.1", "198.51.100.2", BYTES(SIGNATURE "\x21\x11\0\x0c" V4_A V4_B PORTS) },
+	{ PP_V2, "2001:db8::1", "2001:db8::2", BYTES(SIGNATURE "\x21\x21\0\x24" V6_A V6_B PORTS) },
+	{ PP_V2, "::ffff:192.0.2.1", "::ffff:198.51.100.2",
+	  BYTES(SIGNATURE "\x21\x11\0\x0c" V4_A V4_B PORTS) },
+	{ PP_V2, "192.0.2.1", "::ffff:198.51.100.2",
+	  BYTES(SIGNATURE "\x21\x11\0\x0c" V4_A V4_B PORTS) },
+	{ PP_V2, "192.0.2.1", "2001:db8::2",
+	  BYTES(SIGNATURE "\x21\x21\0\x24" MAPPED V4_A V6_B PORTS) },
+	{ PP_V2, "2001:db8::1", "198.51.100.2",
+	  BYTES(SIGNATURE "\x21\x21\0\x24" V6_A MAPPED V4_B PORTS) },
 };
 
 static struct addr read_addr(const char *text, uint16_t port)
 {
-	struct addr a = {0};
+	struct addr a = { 0 };
 
 	cr_assert(addr_parse(&a, text, port), "%s", text);
 	return a;
@@ -95,27 +98,28 @@ static const struct {
 	int local;
 	const char *src, *dst;
 } valid[] = {
-	{BYTES("PROXY UNKNOWN\r\n"), PP_V1, 1, NULL, NULL},
-	{BYTES("PROXY UNKNOWN and what follows is ignored\r\n"), PP_V1, 1, NULL, NULL},
-	{BYTES("PROXY UNKNOWN ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
-	       "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n"),
-	 PP_V1, 1, NULL, NULL},
-	{BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 0 65535\r\n"), PP_V1, 0, "192.0.2.1:0",
-	 "198.51.100.2:65535"},
-	{BYTES("PROXY TCP6 2001:db8:0:0::1 ::ffff:198.51.100.2 1 2\r\n"), PP_V1, 0, "[2001:db8::1]:1",
-	 "[::ffff:198.51.100.2]:2"},
-	{BYTES(SIGNATURE "\x20\x00\0\0"), PP_V2, 1, NULL, NULL},
-	{BYTES(SIGNATURE "\x20\x11\0\x0c" V4_A V4_B PORTS), PP_V2, 1, NULL, NULL},
-	{BYTES(SIGNATURE "\x20\x11\0\x03xyz"), PP_V2, 1, NULL, NULL},
-	{BYTES(SIGNATURE "\x21\x00\0\0"), PP_V2, 0, NULL, NULL},
-	{BYTES(SIGNATURE "\x21\x00\0\x04tlvs"), PP_V2, 0, NULL, NULL},
-	{BYTES(SIGNATURE "\x21\x12\0\x0c" V4_A V4_B PORTS), PP_V2, 0, NULL, NULL},
-	{BYTES(SIGNATURE "\x21\x11\0\x0c" V4_A V4_B PORTS), PP_V2, 0, "192.0.2.1:51234",
-	 "198.51.100.2:25"},
-	{BYTES(SIGNATURE "\x21\x11\0\x12" V4_A V4_B PORTS "\x03\0\x03" "abc"), PP_V2, 0, "192.0.2.1:51234",
-	 "198.51.100.2:25"},
-	{BYTES(SIGNATURE "\x21\x21\0\x27" V6_A V6_B PORTS "\x04\0\0"), PP_V2, 0, "[2001:db8::1]:51234",
-	 "[2001:db8::2]:25"},
+	{ BYTES("PROXY UNKNOWN\r\n"), PP_V1, 1, NULL, NULL },
+	{ BYTES("PROXY UNKNOWN and what follows is ignored\r\n"), PP_V1, 1, NULL, NULL },
+	{ BYTES("PROXY UNKNOWN ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
+		"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n"),
+	  PP_V1, 1, NULL, NULL },
+	{ BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 0 65535\r\n"), PP_V1, 0, "192.0.2.1:0",
+	  "198.51.100.2:65535" },
+	{ BYTES("PROXY TCP6 2001:db8:0:0::1 ::ffff:198.51.100.2 1 2\r\n"), PP_V1, 0,
+	  "[2001:db8::1]:1", "[::ffff:198.51.100.2]:2" },
+	{ BYTES(SIGNATURE "\x20\x00\0\0"), PP_V2, 1, NULL, NULL },
+	{ BYTES(SIGNATURE "\x20\x11\0\x0c" V4_A V4_B PORTS), PP_V2, 1, NULL, NULL },
+	{ BYTES(SIGNATURE "\x20\x11\0\x03xyz"), PP_V2, 1, NULL, NULL },
+	{ BYTES(SIGNATURE "\x21\x00\0\0"), PP_V2, 0, NULL, NULL },
+	{ BYTES(SIGNATURE "\x21\x00\0\x04tlvs"), PP_V2, 0, NULL, NULL },
+	{ BYTES(SIGNATURE "\x21\x12\0\x0c" V4_A V4_B PORTS), PP_V2, 0, NULL, NULL },
+	{ BYTES(SIGNATURE "\x21\x11\0\x0c" V4_A V4_B PORTS), PP_V2, 0, "192.0.2.1:51234",
+	  "198.51.100.2:25" },
+	{ BYTES(SIGNATURE "\x21\x11\0\x12" V4_A V4_B PORTS "\x03\0\x03"
+			  "abc"),
+	  PP_V2, 0, "192.0.2.1:51234", "198.51.100.2:25" },
+	{ BYTES(SIGNATURE "\x21\x21\0\x27" V6_A V6_B PORTS "\x04\0\0"), PP_V2, 0,
+	  "[2001:db8::1]:51234", "[2001:db8::2]:25" },
 };
 
 static void expect_addr(const struct addr *a, const char *wanted, const char *label)
@@ -133,8 +137,8 @@ Test(pp, what_others_send)
 		char label[32];
 
 		snprintf(label, sizeof(label), "row %zu", i);
-		expect_num(pp_parse((const uint8_t *)valid[i].bytes, valid[i].len, &pp), valid[i].len,
-			   label);
+		expect_num(pp_parse((const uint8_t *)valid[i].bytes, valid[i].len, &pp),
+			   valid[i].len, label);
 		expect_num(pp.version, valid[i].version, label);
 		expect_num(pp.local, valid[i].local, label);
 		expect_addr(&pp.src, valid[i].src, label);
@@ -170,7 +174,8 @@ static void check_prefixes(const char *bytes, size_t len, const char *what, size
 	char more[400];
 
 	for (size_t n = 0; n < len; n++)
-		cr_expect(parse_exact(bytes, n) == 0, "%s %zu: %zu of %zu bytes", what, row, n, len);
+		cr_expect(parse_exact(bytes, n) == 0, "%s %zu: %zu of %zu bytes", what, row, n,
+			  len);
 	memcpy(more, bytes, len);
 	for (size_t n = len; n < len + 20; n++)
 		more[n] = '\n';
@@ -189,61 +194,61 @@ static const struct {
 	const char *bytes;
 	size_t len;
 } malformed[] = {
-	{BYTES("GET / HTTP/1.1\r\n")},
-	{BYTES("EHLO mail\r\n")},
-	{BYTES("\x16\x03\x01")},
-	{BYTES("\0")},
-	{BYTES("proxy TCP4 192.0.2.1 198.51.100.2 1 2\r\n")},
-	{BYTES("PROXYTCP4")},
-	{BYTES("PROXY\t")},
-	{BYTES("PROXY \r\n")},
-	{BYTES("PROXY UNKNOWNS\r\n")},
-	{BYTES("PROXY UNKNOWN\n")},
-	{BYTES("PROXY TCP5 192.0.2.1 198.51.100.2 1 2\r\n")},
-	{BYTES("PROXY TCP 192.0.2.1 198.51.100.2 1 2\r\n")},
-	{BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 1 2\n")},
-	{BYTES("PROXY TCP4  192.0.2.1 198.51.100.2 1 2\r\n")},
-	{BYTES("PROXY  TCP4 192.0.2.1 198.51.100.2 1 2\r\n")},
-	{BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 1 2 \r\n")},
-	{BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 1 2 3\r\n")},
-	{BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 1\r\n")},
-	{BYTES("PROXY TCP4 192.0.2.1 198.51.100.2\r\n")},
-	{BYTES("PROXY TCP4\r\n")},
-	{BYTES("PROXY TCP4 2001:db8::1 2001:db8::2 1 2\r\n")},
-	{BYTES("PROXY TCP6 192.0.2.1 198.51.100.2 1 2\r\n")},
-	{BYTES("PROXY TCP6 [2001:db8::1] 2001:db8::2 1 2\r\n")},
-	{BYTES("PROXY TCP6 fe80::1%lo 2001:db8::2 1 2\r\n")},
-	{BYTES("PROXY TCP4 192.0.2.256 198.51.100.2 1 2\r\n")},
-	{BYTES("PROXY TCP4 192.0.2.01 198.51.100.2 1 2\r\n")},
-	{BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 65536 2\r\n")},
-	{BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 1 99999999999999999999\r\n")},
-	{BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 -1 2\r\n")},
-	{BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 +1 2\r\n")},
-	{BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 01 2\r\n")},
-	{BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 1 2x\r\n")},
-	{BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 0x1 2\r\n")},
-	{BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 1 \r\n")},
-	{BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 1 2\r\r\n")},
-	{BYTES("PROXY TCP4 192.0.2.1\0 198.51.100.2 1 2\r\n")},
-	{BYTES("PROXY UNKNOWN\0\r\n")},
-	{BYTES("\r\n\r\n\0\r\nQUIX")},
-	{BYTES("\r\n\r\r")},
-	{BYTES(SIGNATURE "\x11")},
-	{BYTES(SIGNATURE "\x22")},
-	{BYTES(SIGNATURE "\x2f\x11\0\x0c" V4_A V4_B PORTS)},
-	{BYTES(SIGNATURE "\x31\x11\0\x0c" V4_A V4_B PORTS)},
-	{BYTES(SIGNATURE "\x01\x11\0\x0c" V4_A V4_B PORTS)},
-	{BYTES(SIGNATURE "\x21\x11\0\x0b" V4_A V4_B "\xc8\x22\0")},
-	{BYTES(SIGNATURE "\x21\x11\0\0")},
-	{BYTES(SIGNATURE "\x21\x21\0\x23" V6_A V6_B "\xc8\x22\0")},
-	{BYTES(SIGNATURE "\x21\x21\0\x0c" V4_A V4_B PORTS)},
+	{ BYTES("GET / HTTP/1.1\r\n") },
+	{ BYTES("EHLO mail\r\n") },
+	{ BYTES("\x16\x03\x01") },
+	{ BYTES("\0") },
+	{ BYTES("proxy TCP4 192.0.2.1 198.51.100.2 1 2\r\n") },
+	{ BYTES("PROXYTCP4") },
+	{ BYTES("PROXY\t") },
+	{ BYTES("PROXY \r\n") },
+	{ BYTES("PROXY UNKNOWNS\r\n") },
+	{ BYTES("PROXY UNKNOWN\n") },
+	{ BYTES("PROXY TCP5 192.0.2.1 198.51.100.2 1 2\r\n") },
+	{ BYTES("PROXY TCP 192.0.2.1 198.51.100.2 1 2\r\n") },
+	{ BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 1 2\n") },
+	{ BYTES("PROXY TCP4  192.0.2.1 198.51.100.2 1 2\r\n") },
+	{ BYTES("PROXY  TCP4 192.0.2.1 198.51.100.2 1 2\r\n") },
+	{ BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 1 2 \r\n") },
+	{ BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 1 2 3\r\n") },
+	{ BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 1\r\n") },
+	{ BYTES("PROXY TCP4 192.0.2.1 198.51.100.2\r\n") },
+	{ BYTES("PROXY TCP4\r\n") },
+	{ BYTES("PROXY TCP4 2001:db8::1 2001:db8::2 1 2\r\n") },
+	{ BYTES("PROXY TCP6 192.0.2.1 198.51.100.2 1 2\r\n") },
+	{ BYTES("PROXY TCP6 [2001:db8::1] 2001:db8::2 1 2\r\n") },
+	{ BYTES("PROXY TCP6 fe80::1%lo 2001:db8::2 1 2\r\n") },
+	{ BYTES("PROXY TCP4 192.0.2.256 198.51.100.2 1 2\r\n") },
+	{ BYTES("PROXY TCP4 192.0.2.01 198.51.100.2 1 2\r\n") },
+	{ BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 65536 2\r\n") },
+	{ BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 1 99999999999999999999\r\n") },
+	{ BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 -1 2\r\n") },
+	{ BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 +1 2\r\n") },
+	{ BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 01 2\r\n") },
+	{ BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 1 2x\r\n") },
+	{ BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 0x1 2\r\n") },
+	{ BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 1 \r\n") },
+	{ BYTES("PROXY TCP4 192.0.2.1 198.51.100.2 1 2\r\r\n") },
+	{ BYTES("PROXY TCP4 192.0.2.1\0 198.51.100.2 1 2\r\n") },
+	{ BYTES("PROXY UNKNOWN\0\r\n") },
+	{ BYTES("\r\n\r\n\0\r\nQUIX") },
+	{ BYTES("\r\n\r\r") },
+	{ BYTES(SIGNATURE "\x11") },
+	{ BYTES(SIGNATURE "\x22") },
+	{ BYTES(SIGNATURE "\x2f\x11\0\x0c" V4_A V4_B PORTS) },
+	{ BYTES(SIGNATURE "\x31\x11\0\x0c" V4_A V4_B PORTS) },
+	{ BYTES(SIGNATURE "\x01\x11\0\x0c" V4_A V4_B PORTS) },
+	{ BYTES(SIGNATURE "\x21\x11\0\x0b" V4_A V4_B "\xc8\x22\0") },
+	{ BYTES(SIGNATURE "\x21\x11\0\0") },
+	{ BYTES(SIGNATURE "\x21\x21\0\x23" V6_A V6_B "\xc8\x22\0") },
+	{ BYTES(SIGNATURE "\x21\x21\0\x0c" V4_A V4_B PORTS) },
 };
 
 Test(pp, malformed)
 {
 	for (size_t i = 0; i < ARRAY_LEN(malformed); i++)
-		cr_expect(parse_exact(malformed[i].bytes, malformed[i].len) == -EPROTO, "row %zu: %.*s",
-			  i, (int)malformed[i].len, malformed[i].bytes);
+		cr_expect(parse_exact(malformed[i].bytes, malformed[i].len) == -EPROTO,
+			  "row %zu: %.*s", i, (int)malformed[i].len, malformed[i].bytes);
 }
 
 Test(pp, a_wrong_first_line_is_refused_at_its_first_wrong_byte)
@@ -291,11 +296,11 @@ Test(pp, the_longest_v2)
 
 static struct addr random_addr(unsigned *seed)
 {
-	struct addr a = {.v4.sin_family = AF_INET};
+	struct addr a = { .v4.sin_family = AF_INET };
 	int kind = rand_r(seed) % 3;
 
 	if (kind)
-		a.v6 = (struct sockaddr_in6){.sin6_family = AF_INET6};
+		a.v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6 };
 	for (size_t i = 0; kind && i < 16; i++)
 		a.v6.sin6_addr.s6_addr[i] = (uint8_t)rand_r(seed);
 	if (kind == 1)

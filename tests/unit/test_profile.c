@@ -4,7 +4,7 @@
 #include "check.h"
 
 #define MINUTE ((msec_t)60000)
-#define HOUR (60 * MINUTE)
+#define HOUR   (60 * MINUTE)
 
 Test(profile, by_port)
 {
@@ -12,9 +12,10 @@ Test(profile, by_port)
 		uint16_t port;
 		enum profile profile;
 	} rows[] = {
-		{25, PROFILE_SMTP},   {465, PROFILE_SMTP},  {587, PROFILE_SMTP},   {143, PROFILE_IMAP},
-		{993, PROFILE_IMAP},  {80, PROFILE_HTTP},   {443, PROFILE_HTTPS},  {22, PROFILE_RAW},
-		{1, PROFILE_RAW},     {65535, PROFILE_RAW}, {2526, PROFILE_RAW},
+		{ 25, PROFILE_SMTP },	{ 465, PROFILE_SMTP }, { 587, PROFILE_SMTP },
+		{ 143, PROFILE_IMAP },	{ 993, PROFILE_IMAP }, { 80, PROFILE_HTTP },
+		{ 443, PROFILE_HTTPS }, { 22, PROFILE_RAW },   { 1, PROFILE_RAW },
+		{ 65535, PROFILE_RAW }, { 2526, PROFILE_RAW },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -25,7 +26,7 @@ Test(profile, by_port)
 
 Test(profile, names)
 {
-	static const char *const names[] = {"auto", "smtp", "imap", "http", "https", "raw"};
+	static const char *const names[] = { "auto", "smtp", "imap", "http", "https", "raw" };
 
 	for (unsigned p = PROFILE_AUTO; p <= PROFILE_RAW; p++)
 		expect_str(profile_name((enum profile)p), names[p], "name");
@@ -37,12 +38,12 @@ Test(profile, figures)
 	static const struct {
 		enum profile profile;
 		msec_t idle;
-	} rows[] = {{PROFILE_SMTP, 10 * MINUTE},
-		    {PROFILE_IMAP, 35 * MINUTE},
-		    {PROFILE_HTTP, HOUR},
-		    {PROFILE_HTTPS, HOUR},
-		    {PROFILE_RAW, HOUR}};
-	const struct timeouts none = {0};
+	} rows[] = { { PROFILE_SMTP, 10 * MINUTE },
+		     { PROFILE_IMAP, 35 * MINUTE },
+		     { PROFILE_HTTP, HOUR },
+		     { PROFILE_HTTPS, HOUR },
+		     { PROFILE_RAW, HOUR } };
+	const struct timeouts none = { 0 };
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		const char *name = profile_name(rows[i].profile);
@@ -60,11 +61,11 @@ Test(profile, figures)
 
 Test(profile, precedence)
 {
-	const struct timeouts listen = {.idle = 1, .keepalive = 3};
-	const struct timeouts backend = {.idle = 5, .half_closed = 6, .user_timeout = 8};
+	const struct timeouts listen = { .idle = 1, .keepalive = 3 };
+	const struct timeouts backend = { .idle = 5, .half_closed = 6, .user_timeout = 8 };
 	struct timeouts c = profile_client_timeouts(PROFILE_SMTP, &listen, &backend);
 	struct timeouts s = profile_server_timeouts(PROFILE_SMTP, &backend, &listen);
-	const struct timeouts none = {0};
+	const struct timeouts none = { 0 };
 	struct timeouts p = profile_client_timeouts(PROFILE_SMTP, &none, &none);
 	struct timeouts q = profile_server_timeouts(PROFILE_SMTP, &none, &none);
 

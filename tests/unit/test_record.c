@@ -15,16 +15,16 @@ static const char *written(const struct record *r, enum line_format format)
 
 static struct record example(void)
 {
-	struct record r = {.flow = 0x17a,
-			   .listener = "mail",
-			   .port = 25,
-			   .backend = "stalwart",
-			   .path = "splice",
-			   .up = 1822,
-			   .down = 90412,
-			   .connect_ms = 3,
-			   .ms = 81234,
-			   .why = WHY_CLIENT_EOF};
+	struct record r = { .flow = 0x17a,
+			    .listener = "mail",
+			    .port = 25,
+			    .backend = "stalwart",
+			    .path = "splice",
+			    .up = 1822,
+			    .down = 90412,
+			    .connect_ms = 3,
+			    .ms = 81234,
+			    .why = WHY_CLIENT_EOF };
 
 	addr_parse(&r.client, "203.0.113.7", 51234);
 	addr_parse(&r.server, "100.101.102.103", 25);
@@ -40,11 +40,12 @@ Test(record, as_promised)
 		   "server=100.101.102.103:25 path=splice up=1822 down=90412 connect_ms=3 ms=81234 "
 		   "why=client-eof\n",
 		   "logfmt");
-	expect_str(written(&r, LINE_JSON),
-		   "{\"flow\":\"0000017a\",\"listener\":\"mail:25\",\"client\":\"203.0.113.7:51234\","
-		   "\"backend\":\"stalwart\",\"server\":\"100.101.102.103:25\",\"path\":\"splice\","
-		   "\"up\":1822,\"down\":90412,\"connect_ms\":3,\"ms\":81234,\"why\":\"client-eof\"}\n",
-		   "json");
+	expect_str(
+		written(&r, LINE_JSON),
+		"{\"flow\":\"0000017a\",\"listener\":\"mail:25\",\"client\":\"203.0.113.7:51234\","
+		"\"backend\":\"stalwart\",\"server\":\"100.101.102.103:25\",\"path\":\"splice\","
+		"\"up\":1822,\"down\":90412,\"connect_ms\":3,\"ms\":81234,\"why\":\"client-eof\"}\n",
+		"json");
 }
 
 Test(record, never_connected)
@@ -52,7 +53,7 @@ Test(record, never_connected)
 	struct record r = example();
 
 	r.connect_ms = CONNECT_NONE;
-	r.server = (struct addr){0};
+	r.server = (struct addr){ 0 };
 	r.up = r.down = 0;
 	r.flow = 0xfedcba9876543210;
 	addr_parse(&r.client, "2001:db8::7", 1);

@@ -25,7 +25,7 @@ static void shrink(struct rig *g)
 
 static void check_shares(struct rig *g, const struct path *path)
 {
-	struct stream s[2] = {{.label = path->name}, {.label = path->name, .seed = 5}};
+	struct stream s[2] = { { .label = path->name }, { .label = path->name, .seed = 5 } };
 	struct link l[2];
 	int turns = 0;
 
@@ -35,7 +35,8 @@ static void check_shares(struct rig *g, const struct path *path)
 			stream_push(&s[i], l[i].peer[CLIENT], LOAD - s[i].sent);
 	}
 	while ((s[0].got < LOAD || s[1].got < LOAD) && turns++ < 2000) {
-		uint64_t before[2] = {l[0].relay.half[CLIENT].moved, l[1].relay.half[CLIENT].moved};
+		uint64_t before[2] = { l[0].relay.half[CLIENT].moved,
+				       l[1].relay.half[CLIENT].moved };
 
 		rig_turn(g, 1);
 		for (size_t i = 0; i < 2; i++) {
@@ -54,7 +55,7 @@ static void check_shares(struct rig *g, const struct path *path)
 
 Test(relay_turns, a_busy_relay_leaves_turns_to_others)
 {
-	static const struct path *const inline_paths[] = {&path_copy, &path_splice, &path_auto};
+	static const struct path *const inline_paths[] = { &path_copy, &path_splice, &path_auto };
 	struct rig *g = rig_open(4);
 
 	shrink(g);
@@ -77,7 +78,7 @@ static void send_up(struct rig *g, struct link *l, struct stream *s, size_t n)
 Test(relay_turns, auto_changes_by_what_it_sees)
 {
 	struct rig *g = rig_open(4);
-	struct stream s = {.label = "auto"};
+	struct stream s = { .label = "auto" };
 	struct half *up, *down;
 	struct link l;
 
@@ -110,7 +111,7 @@ Test(relay_turns, auto_changes_by_what_it_sees)
 Test(relay_turns, auto_changes_under_pressure)
 {
 	struct rig *g = rig_open(4);
-	struct stream s = {.label = "auto", .seed = 9};
+	struct stream s = { .label = "auto", .seed = 9 };
 	unsigned seed = 21;
 	struct link l;
 	int changes = 0;

@@ -433,7 +433,8 @@ Test(ring, an_operation_is_started_once)
 		_exit(0);
 	}
 	cr_assert(waitpid(child, &status, 0) == child);
-	cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, "status %x", (unsigned)status);
+	cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, "status %x",
+		  (unsigned)status);
 }
 
 Test(ring, explains)
@@ -442,11 +443,11 @@ Test(ring, explains)
 		int error;
 		const char *words[3];
 	} rows[] = {
-		{-EPERM, {"io_uring is not allowed", "remedy:", "io_uring_"}},
-		{-ENOSYS, {"io_uring is not available", "remedy:", "CONFIG_IO_URING"}},
-		{-ENOMEM, {"memory", "remedy:", "LimitMEMLOCK"}},
-		{-EINVAL, {"cannot be set up: Invalid argument", "remedy:", "6.1"}},
-		{-EMFILE, {"io_uring", "remedy:", "LimitNOFILE"}},
+		{ -EPERM, { "io_uring is not allowed", "remedy:", "io_uring_" } },
+		{ -ENOSYS, { "io_uring is not available", "remedy:", "CONFIG_IO_URING" } },
+		{ -ENOMEM, { "memory", "remedy:", "LimitMEMLOCK" } },
+		{ -EINVAL, { "cannot be set up: Invalid argument", "remedy:", "6.1" } },
+		{ -EMFILE, { "io_uring", "remedy:", "LimitNOFILE" } },
 	};
 	char text[512];
 
@@ -454,7 +455,8 @@ Test(ring, explains)
 		ring_explain(rows[i].error, text, sizeof(text));
 		for (size_t k = 0; k < 3; k++)
 			expect_has(text, rows[i].words[k], strerror(-rows[i].error));
-		cr_expect(!strchr(text, '\n') && strlen(text) < sizeof(text) - 1, "one line: %s", text);
+		cr_expect(!strchr(text, '\n') && strlen(text) < sizeof(text) - 1, "one line: %s",
+			  text);
 	}
 	ring_explain(-EPERM, text, 20);
 	expect_num(strlen(text), 19, "a small buffer is filled and ended");

@@ -63,14 +63,15 @@ Test(timer, as_the_model)
 
 	timers_init(&heap);
 	for (size_t i = 0; i < TIMERS; i++)
-		probes[i] = (struct probe){.timer.tick = tick_probe, .due = TIMER_NONE};
+		probes[i] = (struct probe){ .timer.tick = tick_probe, .due = TIMER_NONE };
 	for (int step = 0; step < STEPS; step++) {
 		struct probe *p = &probes[rand_r(&seed) % TIMERS];
 		int what = rand_r(&seed) % 10;
 
 		p->again = rand_r(&seed) % 3 ? TIMER_NONE : now + (msec_t)(rand_r(&seed) % 300);
 		if (what < 6) {
-			p->due = rand_r(&seed) % 20 ? now + (msec_t)(rand_r(&seed) % 500) : TIMER_NONE;
+			p->due = rand_r(&seed) % 20 ? now + (msec_t)(rand_r(&seed) % 500)
+						    : TIMER_NONE;
 			timer_set(&heap, &p->timer, p->due);
 		} else if (what < 9) {
 			p->due = TIMER_NONE;
@@ -88,7 +89,7 @@ Test(timer, as_the_model)
 
 Test(timer, empty)
 {
-	struct probe p = {.timer.tick = tick_probe};
+	struct probe p = { .timer.tick = tick_probe };
 
 	timers_init(&heap);
 	cr_expect(timers_wait(&heap, 5) == TIMER_NONE, "nothing is set");
@@ -110,7 +111,7 @@ static msec_t tick_in_the_past(struct timer *t, msec_t now)
 
 Test(timer, a_pass_ends_whatever_tick_says)
 {
-	struct timer t = {.tick = tick_in_the_past};
+	struct timer t = { .tick = tick_in_the_past };
 
 	timers_init(&heap);
 	timer_set(&heap, &t, 100);
@@ -140,7 +141,7 @@ static msec_t tick_and_stop_other(struct timer *t, msec_t now)
 
 Test(timer, tick_may_stop_what_is_due)
 {
-	struct owner a = {.timer.tick = tick_and_stop_other}, b = a;
+	struct owner a = { .timer.tick = tick_and_stop_other }, b = a;
 
 	a.other = &b;
 	b.other = &a;
@@ -166,8 +167,8 @@ static msec_t tick_and_set_other(struct timer *t, msec_t now)
 
 Test(timer, tick_may_set_others)
 {
-	struct owner b = {.timer.tick = tick_and_set_other};
-	struct owner a = {.timer.tick = tick_and_set_other, .other = &b};
+	struct owner b = { .timer.tick = tick_and_set_other };
+	struct owner a = { .timer.tick = tick_and_set_other, .other = &b };
 
 	timers_init(&heap);
 	timer_set(&heap, &a.timer, 100);
@@ -205,10 +206,11 @@ Test(timer, tick_may_free_its_owner)
 
 Test(timer, clock_is_monotonic_milliseconds)
 {
-	const struct timespec nap = {.tv_nsec = 20000000};
+	const struct timespec nap = { .tv_nsec = 20000000 };
 	msec_t before = timer_now(), after;
 
 	nanosleep(&nap, NULL);
 	after = timer_now();
-	cr_expect(after - before >= 19 && after - before < 2000, "%lld", (long long)(after - before));
+	cr_expect(after - before >= 19 && after - before < 2000, "%lld",
+		  (long long)(after - before));
 }

@@ -25,26 +25,26 @@ Test(value, number)
 		uint64_t value;
 		const char *words;
 	} rows[] = {
-		{"0", 0, 10, false, 0, NULL},
-		{"10", 1, 10, false, 10, NULL},
-		{"007", 1, 10, false, 7, NULL},
-		{"auto", 1, 256, true, 0, NULL},
-		{"999999999999999999", 0, UINT64_MAX, false, 999999999999999999, NULL},
-		{"0", 1, 10, false, 0, "a number from 1 to 10"},
-		{"11", 1, 10, false, 0, "a number from 1 to 10"},
-		{"11", 1, 10, true, 0, "a number from 1 to 10, or auto"},
-		{"auto", 1, 256, false, 0, "a number from 1 to 256"},
-		{"Auto", 1, 256, true, 0, "or auto"},
-		{"", 0, 10, false, 0, "a number"},
-		{" 1", 0, 10, false, 0, "a number"},
-		{"1 ", 0, 10, false, 0, "a number"},
-		{"+1", 0, 10, false, 0, "a number"},
-		{"-1", 0, 10, false, 0, "a number"},
-		{"1.0", 0, 10, false, 0, "a number"},
-		{"0x1", 0, 10, false, 0, "a number"},
-		{"1e3", 0, 10000, false, 0, "a number"},
-		{"18446744073709551617", 0, 10, false, 0, "a number from 0 to 10"},
-		{"\xff", 0, 10, false, 0, "a number"},
+		{ "0", 0, 10, false, 0, NULL },
+		{ "10", 1, 10, false, 10, NULL },
+		{ "007", 1, 10, false, 7, NULL },
+		{ "auto", 1, 256, true, 0, NULL },
+		{ "999999999999999999", 0, UINT64_MAX, false, 999999999999999999, NULL },
+		{ "0", 1, 10, false, 0, "a number from 1 to 10" },
+		{ "11", 1, 10, false, 0, "a number from 1 to 10" },
+		{ "11", 1, 10, true, 0, "a number from 1 to 10, or auto" },
+		{ "auto", 1, 256, false, 0, "a number from 1 to 256" },
+		{ "Auto", 1, 256, true, 0, "or auto" },
+		{ "", 0, 10, false, 0, "a number" },
+		{ " 1", 0, 10, false, 0, "a number" },
+		{ "1 ", 0, 10, false, 0, "a number" },
+		{ "+1", 0, 10, false, 0, "a number" },
+		{ "-1", 0, 10, false, 0, "a number" },
+		{ "1.0", 0, 10, false, 0, "a number" },
+		{ "0x1", 0, 10, false, 0, "a number" },
+		{ "1e3", 0, 10000, false, 0, "a number" },
+		{ "18446744073709551617", 0, 10, false, 0, "a number from 0 to 10" },
+		{ "\xff", 0, 10, false, 0, "a number" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -64,36 +64,37 @@ Test(value, duration)
 		msec_t value;
 		const char *words;
 	} rows[] = {
-		{"1s", 1000, NULL},
-		{"500ms", 500, NULL},
-		{"100ms", 100, NULL},
-		{"35m", 35 * 60000, NULL},
-		{"24h", 86400000, NULL},
-		{"1d", 86400000, NULL},
-		{"090s", 90000, NULL},
-		{"99ms", 0, "a time from 100ms to 1d with its unit"},
-		{"25h", 0, "from 100ms to 1d"},
-		{"2d", 0, "from 100ms to 1d"},
-		{"0s", 0, "from 100ms"},
-		{"10", 0, "with its unit (500ms, 10s, 35m, 1h)"},
-		{"s", 0, "with its unit"},
-		{"", 0, "with its unit"},
-		{"10 s", 0, "with its unit"},
-		{"10S", 0, "with its unit"},
-		{"10sec", 0, "with its unit"},
-		{"1w", 0, "with its unit"},
-		{"1.5s", 0, "with its unit"},
-		{"-1s", 0, "with its unit"},
-		{"1m30s", 0, "with its unit"},
-		{"9999999999s", 0, "from 100ms"},
-		{"99999999999999999999d", 0, "from 100ms"},
-		{"213503982335d", 0, "from 100ms"},
+		{ "1s", 1000, NULL },
+		{ "500ms", 500, NULL },
+		{ "100ms", 100, NULL },
+		{ "35m", 35 * 60000, NULL },
+		{ "24h", 86400000, NULL },
+		{ "1d", 86400000, NULL },
+		{ "090s", 90000, NULL },
+		{ "99ms", 0, "a time from 100ms to 1d with its unit" },
+		{ "25h", 0, "from 100ms to 1d" },
+		{ "2d", 0, "from 100ms to 1d" },
+		{ "0s", 0, "from 100ms" },
+		{ "10", 0, "with its unit (500ms, 10s, 35m, 1h)" },
+		{ "s", 0, "with its unit" },
+		{ "", 0, "with its unit" },
+		{ "10 s", 0, "with its unit" },
+		{ "10S", 0, "with its unit" },
+		{ "10sec", 0, "with its unit" },
+		{ "1w", 0, "with its unit" },
+		{ "1.5s", 0, "with its unit" },
+		{ "-1s", 0, "with its unit" },
+		{ "1m30s", 0, "with its unit" },
+		{ "9999999999s", 0, "from 100ms" },
+		{ "99999999999999999999d", 0, "from 100ms" },
+		{ "213503982335d", 0, "from 100ms" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		msec_t ms = 4711;
 
-		taken(value_duration(rows[i].text, 100, 86400000, &ms), rows[i].words, rows[i].text);
+		taken(value_duration(rows[i].text, 100, 86400000, &ms), rows[i].words,
+		      rows[i].text);
 		expect_num(ms, rows[i].words ? 4711 : rows[i].value, rows[i].text);
 	}
 }
@@ -103,9 +104,10 @@ Test(value, duration_is_written_as_people_would)
 	static const struct {
 		msec_t ms;
 		const char *text;
-	} rows[] = {{1, "1ms"},        {999, "999ms"},   {1000, "1s"},      {1500, "1500ms"},
-		    {90000, "90s"},    {600000, "10m"},  {3600000, "1h"},   {5400000, "90m"},
-		    {86400000, "1d"},  {90000000, "25h"}, {2592000000, "30d"}};
+	} rows[] = { { 1, "1ms" },	  { 999, "999ms" },	{ 1000, "1s" },
+		     { 1500, "1500ms" },  { 90000, "90s" },	{ 600000, "10m" },
+		     { 3600000, "1h" },	  { 5400000, "90m" },	{ 86400000, "1d" },
+		     { 90000000, "25h" }, { 2592000000, "30d" } };
 	char text[VALUE_DURATION_TEXT];
 	msec_t again;
 
@@ -114,12 +116,13 @@ Test(value, duration_is_written_as_people_would)
 		cr_expect(!value_duration(text, 0, UINT64_MAX, &again), "%s", text);
 		expect_num(again, rows[i].ms, "read again");
 	}
-	cr_expect(!value_duration(value_format_duration(0, text), 0, 1, &again) && again == 0, "%s", text);
+	cr_expect(!value_duration(value_format_duration(0, text), 0, 1, &again) && again == 0, "%s",
+		  text);
 }
 
 Test(value, choice)
 {
-	static const char *const words[] = {"off", "v1", "v2", NULL};
+	static const char *const words[] = { "off", "v1", "v2", NULL };
 	unsigned n = 99;
 
 	taken(value_choice("off", words, &n), NULL, "off");
@@ -151,42 +154,42 @@ Test(value, ports)
 	static const struct {
 		const char *text, *ports, *words;
 	} rows[] = {
-		{"25", "25>25 ", NULL},
-		{"25 465 587", "25>25 465>465 587>587 ", NULL},
-		{"25,465, 587", "25>25 465>465 587>587 ", NULL},
-		{" \t25\t465 ", "25>25 465>465 ", NULL},
-		{"25>10025", "25>10025 ", NULL},
-		{"25>10025 26>10025", "25>10025 26>10025 ", NULL},
-		{"8000-8002", "8000>8000 8001>8001 8002>8002 ", NULL},
-		{"65535", "65535>65535 ", NULL},
-		{"65534-65535", "65534>65534 65535>65535 ", NULL},
-		{"80-80", "80>80 ", NULL},
-		{"", "", "a value"},
-		{" , ", "", "a value"},
-		{"0", "", "ports like 25, 25>10025 or 8000-8010, not '0'"},
-		{"65536", "", "not '65536'"},
-		{"x", "", "not 'x'"},
-		{"25 465 x", "", "not 'x'"},
-		{"25:465", "", "not '25:465'"},
-		{"-25", "", "a range like 8000-8010, not '-25'"},
-		{"25-", "", "a range like 8000-8010, not '25-'"},
-		{"10-5", "", "a range like 8000-8010, not '10-5'"},
-		{"1-2-3", "", "a range like"},
-		{"8000-8010>9000", "", "a range like"},
-		{"65530-65536", "", "a range like"},
-		{"25>", "", "a port from 1 to 65535 behind '>', not '25>'"},
-		{"25>0", "", "a port from 1 to 65535 behind '>'"},
-		{"25>26>27", "", "a port from 1 to 65535 behind '>'"},
-		{">25", "", "ports like 25"},
-		{"25 25", "", "each port once, but 25 stands there twice"},
-		{"25 25>26", "", "each port once"},
-		{"8000-8010 8005", "", "each port once, but 8005"},
-		{"1-1025", "", "at most 1024 ports"},
-		{"1-65535", "", "at most 1024 ports"},
+		{ "25", "25>25 ", NULL },
+		{ "25 465 587", "25>25 465>465 587>587 ", NULL },
+		{ "25,465, 587", "25>25 465>465 587>587 ", NULL },
+		{ " \t25\t465 ", "25>25 465>465 ", NULL },
+		{ "25>10025", "25>10025 ", NULL },
+		{ "25>10025 26>10025", "25>10025 26>10025 ", NULL },
+		{ "8000-8002", "8000>8000 8001>8001 8002>8002 ", NULL },
+		{ "65535", "65535>65535 ", NULL },
+		{ "65534-65535", "65534>65534 65535>65535 ", NULL },
+		{ "80-80", "80>80 ", NULL },
+		{ "", "", "a value" },
+		{ " , ", "", "a value" },
+		{ "0", "", "ports like 25, 25>10025 or 8000-8010, not '0'" },
+		{ "65536", "", "not '65536'" },
+		{ "x", "", "not 'x'" },
+		{ "25 465 x", "", "not 'x'" },
+		{ "25:465", "", "not '25:465'" },
+		{ "-25", "", "a range like 8000-8010, not '-25'" },
+		{ "25-", "", "a range like 8000-8010, not '25-'" },
+		{ "10-5", "", "a range like 8000-8010, not '10-5'" },
+		{ "1-2-3", "", "a range like" },
+		{ "8000-8010>9000", "", "a range like" },
+		{ "65530-65536", "", "a range like" },
+		{ "25>", "", "a port from 1 to 65535 behind '>', not '25>'" },
+		{ "25>0", "", "a port from 1 to 65535 behind '>'" },
+		{ "25>26>27", "", "a port from 1 to 65535 behind '>'" },
+		{ ">25", "", "ports like 25" },
+		{ "25 25", "", "each port once, but 25 stands there twice" },
+		{ "25 25>26", "", "each port once" },
+		{ "8000-8010 8005", "", "each port once, but 8005" },
+		{ "1-1025", "", "at most 1024 ports" },
+		{ "1-65535", "", "at most 1024 ports" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct port_maps ports = {0};
+		struct port_maps ports = { 0 };
 
 		taken(value_ports(rows[i].text, &ports), rows[i].words, rows[i].text);
 		expect_str(show_ports(&ports), rows[i].ports, rows[i].text);
@@ -196,7 +199,7 @@ Test(value, ports)
 
 Test(value, ports_are_added_up)
 {
-	struct port_maps ports = {0};
+	struct port_maps ports = { 0 };
 
 	cr_expect(!value_ports("1-1024", &ports), "1024 are allowed");
 	expect_num(ports.count, 1024, "ports");
@@ -212,20 +215,20 @@ Test(value, addrs)
 		size_t count;
 		const char *words;
 	} rows[] = {
-		{"0.0.0.0 ::", 2, NULL},
-		{"192.0.2.1,[2001:db8::1]", 2, NULL},
-		{"0.0.0.0 192.0.2.1", 2, NULL},
-		{"", 0, "a value"},
-		{"localhost", 0, "IP addresses, not 'localhost'"},
-		{"192.0.2.1:25", 0, "IP addresses, not '192.0.2.1:25'"},
-		{"192.0.2.0/24", 0, "IP addresses"},
-		{"*", 0, "IP addresses, not '*'"},
-		{"192.0.2.1 192.0.2.1", 0, "each address once, but 192.0.2.1 stands there twice"},
-		{"::1 0:0::1", 0, "each address once"},
+		{ "0.0.0.0 ::", 2, NULL },
+		{ "192.0.2.1,[2001:db8::1]", 2, NULL },
+		{ "0.0.0.0 192.0.2.1", 2, NULL },
+		{ "", 0, "a value" },
+		{ "localhost", 0, "IP addresses, not 'localhost'" },
+		{ "192.0.2.1:25", 0, "IP addresses, not '192.0.2.1:25'" },
+		{ "192.0.2.0/24", 0, "IP addresses" },
+		{ "*", 0, "IP addresses, not '*'" },
+		{ "192.0.2.1 192.0.2.1", 0, "each address once, but 192.0.2.1 stands there twice" },
+		{ "::1 0:0::1", 0, "each address once" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct addrs addrs = {0};
+		struct addrs addrs = { 0 };
 
 		taken(value_addrs(rows[i].text, &addrs), rows[i].words, rows[i].text);
 		expect_num(addrs.count, rows[i].count, rows[i].text);
@@ -240,23 +243,23 @@ Test(value, target)
 		uint16_t port;
 		const char *words;
 	} rows[] = {
-		{"stalwart", "stalwart", 0, NULL},
-		{"stalwart-web:8080", "stalwart-web", 8080, NULL},
-		{"a.b_c-9:65535", "a.b_c-9", 65535, NULL},
-		{"", "before", 7, "NAME or NAME:PORT of a backend"},
-		{":25", "before", 7, "NAME or NAME:PORT"},
-		{"stalwart:", "before", 7, "NAME or NAME:PORT"},
-		{"stalwart:0", "before", 7, "NAME or NAME:PORT"},
-		{"stalwart:65536", "before", 7, "NAME or NAME:PORT"},
-		{"stalwart:25:26", "before", 7, "NAME or NAME:PORT"},
-		{"two words", "before", 7, "NAME or NAME:PORT"},
-		{"caf\xc3\xa9", "before", 7, "NAME or NAME:PORT"},
-		{"a-name-that-is-longer-than-any-name-of-a-section-may-be-in-such-a-file", "before", 7,
-		 "NAME or NAME:PORT"},
+		{ "stalwart", "stalwart", 0, NULL },
+		{ "stalwart-web:8080", "stalwart-web", 8080, NULL },
+		{ "a.b_c-9:65535", "a.b_c-9", 65535, NULL },
+		{ "", "before", 7, "NAME or NAME:PORT of a backend" },
+		{ ":25", "before", 7, "NAME or NAME:PORT" },
+		{ "stalwart:", "before", 7, "NAME or NAME:PORT" },
+		{ "stalwart:0", "before", 7, "NAME or NAME:PORT" },
+		{ "stalwart:65536", "before", 7, "NAME or NAME:PORT" },
+		{ "stalwart:25:26", "before", 7, "NAME or NAME:PORT" },
+		{ "two words", "before", 7, "NAME or NAME:PORT" },
+		{ "caf\xc3\xa9", "before", 7, "NAME or NAME:PORT" },
+		{ "a-name-that-is-longer-than-any-name-of-a-section-may-be-in-such-a-file",
+		  "before", 7, "NAME or NAME:PORT" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct target t = {.name = strdup("before"), .port = 7};
+		struct target t = { .name = strdup("before"), .port = 7 };
 
 		taken(value_target(rows[i].text, &t), rows[i].words, rows[i].text);
 		expect_str(t.name, rows[i].name, rows[i].text);
@@ -274,44 +277,44 @@ Test(value, server)
 		uint16_t port;
 		const char *words;
 	} rows[] = {
-		{"192.0.2.1", "192.0.2.1", 0, NULL},
-		{"192.0.2.1:25", "192.0.2.1", 25, NULL},
-		{"2001:db8::1", "2001:db8::1", 0, NULL},
-		{"2001:db8::1:25", "2001:db8::1:25", 0, NULL},
-		{"[2001:db8::1]", "[2001:db8::1]", 0, NULL},
-		{"[2001:db8::1]:25", "[2001:db8::1]", 25, NULL},
-		{"[fe80::1%lo]:25", "[fe80::1%lo]", 25, NULL},
-		{"mail.example.com", "mail.example.com", 0, NULL},
-		{"mail.example.com:587", "mail.example.com", 587, NULL},
-		{"mail.example.com.", "mail.example.com.", 0, NULL},
-		{"_mail.example.com", "_mail.example.com", 0, NULL},
-		{"localhost", "localhost", 0, NULL},
-		{"localhost:2525", "localhost", 2525, NULL},
-		{"stalwart", NULL, 0, "'stalwart' has no dot; a bare MagicDNS name"},
-		{"stalwart", NULL, 0, "stalwart.TAILNET.ts.net"},
-		{"stalwart:25", NULL, 0, "'stalwart' has no dot"},
-		{"", NULL, 0, full_name},
-		{":25", NULL, 0, full_name},
-		{"192.0.2.256", NULL, 0, full_name},
-		{"192.0.2", NULL, 0, full_name},
-		{"25", NULL, 0, full_name},
-		{"[192.0.2.1]:25", NULL, 0, full_name},
-		{"2001:db8::g:25", NULL, 0, full_name},
-		{"-a.example.com", NULL, 0, full_name},
-		{".example.com", NULL, 0, full_name},
-		{"a..example.com", NULL, 0, full_name},
-		{"a b.example.com", NULL, 0, full_name},
-		{"mail.example.com weight=2", NULL, 0, full_name},
-		{"https://mail.example.com/", NULL, 0, "a port from 1"},
-		{"mail.example.com:", NULL, 0, behind},
-		{"mail.example.com:0", NULL, 0, behind},
-		{"mail.example.com:65536", NULL, 0, behind},
-		{"mail.example.com:smtp", NULL, 0, behind},
-		{"[2001:db8::1]:", NULL, 0, "[2001:db8::1]:25"},
+		{ "192.0.2.1", "192.0.2.1", 0, NULL },
+		{ "192.0.2.1:25", "192.0.2.1", 25, NULL },
+		{ "2001:db8::1", "2001:db8::1", 0, NULL },
+		{ "2001:db8::1:25", "2001:db8::1:25", 0, NULL },
+		{ "[2001:db8::1]", "[2001:db8::1]", 0, NULL },
+		{ "[2001:db8::1]:25", "[2001:db8::1]", 25, NULL },
+		{ "[fe80::1%lo]:25", "[fe80::1%lo]", 25, NULL },
+		{ "mail.example.com", "mail.example.com", 0, NULL },
+		{ "mail.example.com:587", "mail.example.com", 587, NULL },
+		{ "mail.example.com.", "mail.example.com.", 0, NULL },
+		{ "_mail.example.com", "_mail.example.com", 0, NULL },
+		{ "localhost", "localhost", 0, NULL },
+		{ "localhost:2525", "localhost", 2525, NULL },
+		{ "stalwart", NULL, 0, "'stalwart' has no dot; a bare MagicDNS name" },
+		{ "stalwart", NULL, 0, "stalwart.TAILNET.ts.net" },
+		{ "stalwart:25", NULL, 0, "'stalwart' has no dot" },
+		{ "", NULL, 0, full_name },
+		{ ":25", NULL, 0, full_name },
+		{ "192.0.2.256", NULL, 0, full_name },
+		{ "192.0.2", NULL, 0, full_name },
+		{ "25", NULL, 0, full_name },
+		{ "[192.0.2.1]:25", NULL, 0, full_name },
+		{ "2001:db8::g:25", NULL, 0, full_name },
+		{ "-a.example.com", NULL, 0, full_name },
+		{ ".example.com", NULL, 0, full_name },
+		{ "a..example.com", NULL, 0, full_name },
+		{ "a b.example.com", NULL, 0, full_name },
+		{ "mail.example.com weight=2", NULL, 0, full_name },
+		{ "https://mail.example.com/", NULL, 0, "a port from 1" },
+		{ "mail.example.com:", NULL, 0, behind },
+		{ "mail.example.com:0", NULL, 0, behind },
+		{ "mail.example.com:65536", NULL, 0, behind },
+		{ "mail.example.com:smtp", NULL, 0, behind },
+		{ "[2001:db8::1]:", NULL, 0, "[2001:db8::1]:25" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct servers s = {0};
+		struct servers s = { 0 };
 
 		taken(value_server(rows[i].text, &s), rows[i].words, rows[i].text);
 		expect_num(s.count, rows[i].host ? 1 : 0, rows[i].text);
@@ -328,7 +331,7 @@ Test(value, server)
 Test(value, server_name_has_an_end)
 {
 	char name[400];
-	struct servers s = {0};
+	struct servers s = { 0 };
 
 	memset(name, 'a', sizeof(name));
 	memcpy(name, "m.", 2);
@@ -349,9 +352,14 @@ Test(value, name)
 {
 	static const struct {
 		const char *text, *words;
-	} rows[] = {{"mail", NULL},          {"acme-http-01", NULL},  {"a_b.c", NULL},
-		    {"", "a name"},          {"a b", "letters, digits"}, {"a/b", "letters, digits"},
-		    {"caf\xc3\xa9", "letters"}, {"a:b", "letters"}};
+	} rows[] = { { "mail", NULL },
+		     { "acme-http-01", NULL },
+		     { "a_b.c", NULL },
+		     { "", "a name" },
+		     { "a b", "letters, digits" },
+		     { "a/b", "letters, digits" },
+		     { "caf\xc3\xa9", "letters" },
+		     { "a:b", "letters" } };
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		taken(value_name(rows[i].text), rows[i].words, rows[i].text);

@@ -7,11 +7,13 @@
 Test(why, list_and_order)
 {
 	static const char *const names[] = {
-		"client-eof",   "server-eof",      "client-reset", "server-reset", "idle",
-		"half-closed",  "head-timeout",    "no-address",   "connect-refused",
-		"connect-timeout", "backend-down", "denied",       "limit-source", "limit-rate",
-		"limit-flows",  "bad-proxy",       "no-route",     "drain",        "reload",
-		"killed",       "error",
+		"client-eof",	   "server-eof",   "client-reset",
+		"server-reset",	   "idle",	   "half-closed",
+		"head-timeout",	   "no-address",   "connect-refused",
+		"connect-timeout", "backend-down", "denied",
+		"limit-source",	   "limit-rate",   "limit-flows",
+		"bad-proxy",	   "no-route",	   "drain",
+		"reload",	   "killed",	   "error",
 	};
 
 	expect_num(WHY_COUNT - 1, ARRAY_LEN(names), "reasons");

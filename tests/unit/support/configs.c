@@ -27,8 +27,10 @@ void expect_reported(const struct report *r, const char *wanted, const char *lab
 		char *text = strchr(word, ':') + 1;
 
 		if (i < r->count)
-			cr_expect(r->at[i].line == atoi(word) && strncmp(r->at[i].text, text, strlen(text)) == 0,
-				  "%s: %d:%s, expected %s", label, r->at[i].line, r->at[i].text, word);
+			cr_expect(r->at[i].line == atoi(word) &&
+					  strncmp(r->at[i].text, text, strlen(text)) == 0,
+				  "%s: %d:%s, expected %s", label, r->at[i].line, r->at[i].text,
+				  word);
 		else
 			cr_expect(false, "%s: nothing said of %s", label, word);
 		i++;

@@ -56,14 +56,14 @@ int fd_get_option(int fd, int level, int name)
 
 bool fd_wait(int fd)
 {
-	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 
 	return poll(&p, 1, PATIENCE) == 1;
 }
 
 ssize_t fd_read(int fd, void *buffer, size_t size)
 {
-	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 
 	if (poll(&p, 1, 0) != 1) {
 		errno = EAGAIN;
@@ -93,7 +93,7 @@ size_t fd_read_all(int fd, void *buffer, size_t size, int *error)
 
 void fd_reset(int fd)
 {
-	const struct linger now = {.l_onoff = 1, .l_linger = 0};
+	const struct linger now = { .l_onoff = 1, .l_linger = 0 };
 
 	cr_assert(setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)) == 0);
 	close(fd);
@@ -144,7 +144,8 @@ int tcp_connect(const struct addr *to)
 {
 	int fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	cr_assert(fd >= 0 && connect(fd, &to->sa, addr_len(to)) == 0, "connect: %s", strerror(errno));
+	cr_assert(fd >= 0 && connect(fd, &to->sa, addr_len(to)) == 0, "connect: %s",
+		  strerror(errno));
 	return fd;
 }
 

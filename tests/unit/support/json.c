@@ -36,7 +36,7 @@ static bool take_escape(struct cursor *c)
 /* One character in the only encoding it has (RFC 3629): no overlong form, no surrogate. */
 static bool take_utf8(struct cursor *c)
 {
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	unsigned char first = *c->at;
 	int size = first < 0x80 ? 1 : first < 0xc0 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
 	uint32_t code = size == 1 ? first : first & (0x7fu >> size);
@@ -82,7 +82,7 @@ static bool take_value(struct cursor *c)
 
 bool json_is_line(const char *text, size_t len)
 {
-	struct cursor c = {(const unsigned char *)text, (const unsigned char *)text + len};
+	struct cursor c = { (const unsigned char *)text, (const unsigned char *)text + len };
 
 	if (!take(&c, "{"))
 		return false;

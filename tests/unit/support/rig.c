@@ -1,6 +1,7 @@
 #include "rig.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -11,7 +12,7 @@
 #include "turns.h"
 
 #define PATIENCE 8000
-#define NARROW 16384
+#define NARROW	 16384
 
 const struct path *rig_path(const struct rig *g, size_t *i)
 {
@@ -109,7 +110,7 @@ void link_open(struct rig *g, struct link *l, const struct path *path)
 {
 	int leg[2];
 
-	*l = (struct link){0};
+	*l = (struct link){ 0 };
 	open_pairs(l, leg);
 	relay_start(&l->relay, &g->host, path, leg[CLIENT], leg[SERVER]);
 }
@@ -118,7 +119,7 @@ void link_open_narrow(struct rig *g, struct link *l, const struct path *path)
 {
 	int leg[2];
 
-	*l = (struct link){0};
+	*l = (struct link){ 0 };
 	open_pairs(l, leg);
 	for (size_t i = 0; i < 2; i++) {
 		fd_set_option(leg[i], SOL_SOCKET, SO_SNDBUF, NARROW);
@@ -161,9 +162,12 @@ static uint8_t byte_at(const struct stream *s, uint64_t at)
 
 ssize_t stream_push(struct stream *s, int fd, size_t n)
 {
+	struct pollfd room = { .fd = fd, .events = POLLOUT };
 	static uint8_t bytes[1 << 17];
 	ssize_t sent;
 
+	if (poll(&room, 1, 0) == 0)
+		return -EAGAIN;
 	n = min_of(n, sizeof(bytes));
 	for (size_t i = 0; i < n; i++)
 		bytes[i] = byte_at(s, s->sent + i);

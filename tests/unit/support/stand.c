@@ -14,9 +14,10 @@ static void make_plan(struct stand *s, const struct addr *server)
 	char text[600], to[ADDR_TEXT];
 	struct report report;
 
-	snprintf(text, sizeof(text),
-		 "[listen a]\nports = %u\nbind = 127.0.0.1\nbackend = b\n[backend b]\nserver = %s\n%s",
-		 addr_port(&s->at), addr_format(server, to), s->backend_keys ? s->backend_keys : "");
+	snprintf(
+		text, sizeof(text),
+		"[listen a]\nports = %u\nbind = 127.0.0.1\nbackend = b\n[backend b]\nserver = %s\n%s",
+		addr_port(&s->at), addr_format(server, to), s->backend_keys ? s->backend_keys : "");
 	s->config = config_of(text);
 	report_init(&report, "test.ini");
 	cr_assert(plan_make(&s->plan, s->config, &report) && s->plan.count == 1);
@@ -36,14 +37,14 @@ static void start_worker(struct stand *s, size_t i)
 	int fd = listener_open(&s->plan.at[0], s->nworkers > 1);
 
 	cr_assert(fd >= 0, "listen: %d", fd);
-	s->listeners[i] = (struct listener){.fd = fd, .plan = &s->plan.at[0]};
-	*w = (struct worker){.listeners = &s->listeners[i],
-			     .nlisteners = 1,
-			     .admit = &s->admit,
-			     .index = i,
-			     .of = s->nworkers,
-			     .pipes_budget = 8,
-			     .drain = s->drain ? s->drain : 2000};
+	s->listeners[i] = (struct listener){ .fd = fd, .plan = &s->plan.at[0] };
+	*w = (struct worker){ .listeners = &s->listeners[i],
+			      .nlisteners = 1,
+			      .admit = &s->admit,
+			      .index = i,
+			      .of = s->nworkers,
+			      .pipes_budget = 8,
+			      .drain = s->drain ? s->drain : 2000 };
 	cr_assert(mailbox_open(&w->mailbox) == 0);
 	cr_assert(worker_start(w) == 0);
 }

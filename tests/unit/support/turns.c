@@ -61,7 +61,7 @@ static bool is_told(void *arg)
 
 bool turn_until_told(struct ring *r, const struct told *t, int count)
 {
-	struct wish w = {t, count};
+	struct wish w = { t, count };
 
 	return turn_until(r, is_told, &w);
 }

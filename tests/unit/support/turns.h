@@ -21,7 +21,7 @@ struct told {
 	int count, last;
 };
 
-#define TOLD ((struct told){.op.done = told_done})
+#define TOLD ((struct told){ .op.done = told_done })
 void told_done(struct op *op, int res);
 
 /* Turns until it was told at least `count` times. */

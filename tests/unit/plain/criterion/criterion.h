@@ -16,28 +16,29 @@ __attribute__((format(printf, 4, 5))) void plain_fail(const char *file, int line
 __attribute__((noreturn)) void plain_leave(void);
 __attribute__((noreturn, format(printf, 1, 2))) void plain_skip(const char *fmt, ...);
 
-#define Test(suite_, name_)                                                                        \
-	static void suite_##_##name_##_body(void);                                                 \
-	static struct plain_test suite_##_##name_##_test = {                                       \
-		.suite = #suite_, .name = #name_, .body = suite_##_##name_##_body};                \
-	__attribute__((constructor)) static void suite_##_##name_##_add(void)                      \
-	{                                                                                          \
-		plain_add(&suite_##_##name_##_test);                                               \
-	}                                                                                          \
+#define Test(suite_, name_)                                                                     \
+	static void suite_##_##name_##_body(void);                                              \
+	static struct plain_test suite_##_##name_##_test = { .suite = #suite_,                  \
+							     .name = #name_,                    \
+							     .body = suite_##_##name_##_body }; \
+	__attribute__((constructor)) static void suite_##_##name_##_add(void)                   \
+	{                                                                                       \
+		plain_add(&suite_##_##name_##_test);                                            \
+	}                                                                                       \
 	static void suite_##_##name_##_body(void)
 
-#define cr_expect(condition, ...)                                                                  \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			plain_fail(__FILE__, __LINE__, #condition, " " __VA_ARGS__);               \
+#define cr_expect(condition, ...)                                                    \
+	do {                                                                         \
+		if (!(condition))                                                    \
+			plain_fail(__FILE__, __LINE__, #condition, " " __VA_ARGS__); \
 	} while (0)
 
-#define cr_assert(condition, ...)                                                                  \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			plain_fail(__FILE__, __LINE__, #condition, " " __VA_ARGS__);               \
-			plain_leave();                                                             \
-		}                                                                                  \
+#define cr_assert(condition, ...)                                                    \
+	do {                                                                         \
+		if (!(condition)) {                                                  \
+			plain_fail(__FILE__, __LINE__, #condition, " " __VA_ARGS__); \
+			plain_leave();                                               \
+		}                                                                    \
 	} while (0)
 
 #define cr_skip_test(...) plain_skip(" " __VA_ARGS__)
