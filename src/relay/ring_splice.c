@@ -49,14 +49,15 @@ static enum pump filled(struct relay *r, struct half *h, int res)
 		h->pipe->held = (size_t)res;
 		return PUMP_MORE;
 	}
-	if (res == 0)
-		return PUMP_EOF;
-	if (res != -EAGAIN && res != -EINTR)
+	if (res < 0 && res != -EAGAIN && res != -EINTR)
 		return PUMP_SRC_FAILED;
 	/* What arrived while it was in flight was reported then. */
-	if (res == -EINTR || h->readable)
+	if (res == -EINTR || (res == -EAGAIN && h->readable))
 		return PUMP_MORE;
-	return copy_at_mark(half_src(r, h)->fd) ? copy_pump(r, h) : PUMP_DRY;
+	/* As in splice.c: at a mark neither "dry" nor "ended" is true. */
+	if (copy_at_mark(half_src(r, h)->fd))
+		return copy_pump(r, h);
+	return res == 0 ? PUMP_EOF : PUMP_DRY;
 }
 
 static enum pump emptied(struct half *h, int res)

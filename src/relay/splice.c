@@ -35,7 +35,8 @@ enum pump splice_pump(struct relay *r, struct half *h)
 		if (!held_borrow_pipe(r, h))
 			return copy_pump(r, h);
 		result = fill(r, h);
-		if (result == PUMP_DRY && copy_at_mark(half_src(r, h)->fd))
+		/* At a mark splice(2) says "dry", or "ended" where the end came too: neither is true. */
+		if ((result == PUMP_DRY || result == PUMP_EOF) && copy_at_mark(half_src(r, h)->fd))
 			result = copy_pump(r, h);
 		if (result == PUMP_MORE)
 			result = held_flush(r, h);

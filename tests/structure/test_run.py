@@ -62,19 +62,34 @@ def test_a_last_line_is_counted(runner: ModuleType, line: str, expected: tuple[i
     assert outcome(runner, f"echo 9 passed, 9 failed; echo '{line}'", "last_line_result") == expected
 
 
+def meson_says(folder: Path, results: dict[str, str]) -> str:
+    """A script that leaves what `meson test` would."""
+    names = {name: f"p:unit / {name}" for name in results}
+    lines = [json.dumps({"name": names[name], "result": result}) for name, result in results.items()]
+    (folder / "step.json").write_text("\n".join(lines))
+    (folder / "step.junit.xml").write_text(PYTEST.format("".join(f'<testcase name="{n}"/>' for n in names.values())))
+    return "mkdir -p build/meson-logs && cp step.* build/meson-logs"
+
+
 def test_a_program_that_never_ended_is_counted(runner: ModuleType, tmp_path: Path):
-    base = tmp_path / "build" / "meson-logs" / "step"
-    base.parent.mkdir(parents=True)
-    results = {"good": "OK", "stuck": "TIMEOUT"}
-    base.with_suffix(".json").write_text("\n".join(json.dumps({"name": f"p:unit / {n}", "result": r}) for n, r in results.items()))
-    base.with_suffix(".junit.xml").write_text(PYTEST.format("".join(f'<testcase name="p:unit / {n}"/>' for n in results)))
-    assert outcome(runner, "exit 1", "meson_result") == (1, 1, 0)
+    script = meson_says(tmp_path, {"good": "OK", "stuck": "TIMEOUT"})
+    assert outcome(runner, f"{script}; exit 1", "meson_result") == (1, 1, 0)
+
+
+def test_an_earlier_meson_result_is_not_this_one(runner: ModuleType, tmp_path: Path):
+    assert outcome(runner, meson_says(tmp_path, {"good": "OK"}), "meson_result") == (1, 0, 0)
+    assert outcome(runner, "true", "meson_result") == (0, 1, 0)
 
 
 def test_a_step_that_hangs_is_ended_and_counted(runner: ModuleType, tmp_path: Path):
     assert outcome(runner, "sleep 60 & echo $! > pid; wait", limit=1) == (0, 2, 0)
     state = subprocess.run(["ps", "-o", "stat=", "-p", (tmp_path / "pid").read_text()], capture_output=True, text=True).stdout
     assert state.strip()[:1] in ("", "Z")
+
+
+def test_an_earlier_result_is_not_this_one(runner: ModuleType):
+    assert outcome(runner, with_xml(PASSED)) == (1, 0, 0)
+    assert outcome(runner, "true") == (0, 1, 0)
 
 
 def test_a_build_that_breaks_is_counted(runner: ModuleType):

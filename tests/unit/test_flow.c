@@ -151,7 +151,7 @@ Test(flow, nothing_moves)
 
 Test(flow, half_closed_and_nothing_moves)
 {
-	struct stand s = { .idle = 5000, .half_closed = 60 };
+	struct stand s = { .idle = 60000, .half_closed = 60 };
 	struct ends e;
 
 	open_ends(&s, &e);

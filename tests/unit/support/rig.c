@@ -76,6 +76,9 @@ void rig_turn(struct rig *g, msec_t wait)
 		list_add(&again, node);
 	while ((node = list_pop(&again)))
 		relay_resume(container_of(node, struct relay, runnable));
+	for (size_t i = 0; i < RIG_LINKS; i++)
+		if (g->links[i] && g->links[i]->relay.closing)
+			relay_reap(&g->links[i]->relay);
 }
 
 void rig_settle(struct rig *g)
@@ -106,11 +109,21 @@ static void open_pairs(struct link *l, int leg[2])
 	}
 }
 
+static void enlist(struct rig *g, struct link *l)
+{
+	size_t i = 0;
+
+	while (g->links[i])
+		i++;
+	g->links[i] = l;
+}
+
 void link_open(struct rig *g, struct link *l, const struct path *path)
 {
 	int leg[2];
 
 	*l = (struct link){ 0 };
+	enlist(g, l);
 	open_pairs(l, leg);
 	relay_start(&l->relay, &g->host, path, leg[CLIENT], leg[SERVER]);
 }
@@ -120,6 +133,7 @@ void link_open_narrow(struct rig *g, struct link *l, const struct path *path)
 	int leg[2];
 
 	*l = (struct link){ 0 };
+	enlist(g, l);
 	open_pairs(l, leg);
 	for (size_t i = 0; i < 2; i++) {
 		fd_set_option(leg[i], SOL_SOCKET, SO_SNDBUF, NARROW);
@@ -152,6 +166,9 @@ void link_close(struct rig *g, struct link *l)
 	while (!relay_reap(&l->relay) && timer_now() < end)
 		rig_turn(g, 10);
 	cr_expect(relay_reap(&l->relay), "the kernel never let go of the relay");
+	for (size_t i = 0; i < RIG_LINKS; i++)
+		if (g->links[i] == l)
+			g->links[i] = NULL;
 	rig_turn(g, 0);
 }
 

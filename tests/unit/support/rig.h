@@ -8,10 +8,12 @@
 #include "relay/relay.h"
 
 #define RIG_BUFFER 65536
+#define RIG_LINKS  2
 
 struct rig {
 	struct relay_host host;
 	struct pipes pipes;
+	struct link *links[RIG_LINKS]; /* those that are open */
 	int fds_before;
 	uint8_t buffer[RIG_BUFFER];
 };
@@ -32,7 +34,8 @@ struct rig *rig_open(size_t pipes);
 /* Fails the test when a descriptor or a pipe is left. All links must be closed. */
 void rig_close(struct rig *g);
 
-/* One turn: submit, wait up to `wait`, results, then those that had spent their share. */
+/* One turn: submit, wait up to `wait`, results, then those that had spent their share; what has
+ * ended is reaped. */
 void rig_turn(struct rig *g, msec_t wait);
 
 /* Turns until nothing happens for some milliseconds. */
