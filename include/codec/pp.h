@@ -12,7 +12,7 @@
 
 enum pp_version { PP_OFF, PP_V1, PP_V2 };
 
-/* The longest header we write: version 1 with two IPv6 addresses (section 2.1: 107 with its NUL). */
+/* The longest header we write: version 1 with two IPv6 addresses (section 2.1: 107 without its NUL). */
 #define PP_WRITE_MAX 107
 
 /* The longest header we read: version 1 as above; version 2: 16 bytes and what its length says. */

@@ -210,7 +210,8 @@ static void *run(void *arg)
 	sem_post(&s->started);
 	if (!open)
 		return NULL;
-	while (!s->draining || s->flows.count)
+	/* A client accepted before the cancel took hold is a flow like any other. */
+	while (!s->draining || s->flows.count || accept_armed(s))
 		turn(s);
 	close_state(s);
 	return NULL;
