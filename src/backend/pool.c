@@ -6,7 +6,7 @@
 bool pool_fill(struct pool *p, const struct backend_conf *conf, struct report *report)
 {
 	const struct servers *servers = &conf->servers;
-	size_t before = report->count, n;
+	size_t before = report->errors, n;
 	const char *why = "";
 
 	p->conf = conf;
@@ -19,7 +19,7 @@ bool pool_fill(struct pool *p, const struct backend_conf *conf, struct report *r
 				   "server: %s does not resolve: %s", servers->at[i].host, why);
 		p->count += n;
 	}
-	return report->count == before;
+	return report->errors == before;
 }
 
 bool pool_pick(const struct pool *p, size_t attempt, uint16_t port, struct addr *out)

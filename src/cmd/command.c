@@ -25,7 +25,7 @@ static struct config *judge(struct config *c, struct plan *plan, struct report *
 	if (c)
 		plan_make(plan, c, report);
 	report_print(report, stderr);
-	if (report->count) {
+	if (report->errors) {
 		plan_free(plan);
 		config_free(c);
 		c = NULL;

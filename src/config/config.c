@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "config/ini.h"
 #include "config/keys.h"
 #include "config/value.h"
@@ -17,15 +18,6 @@ struct build {
 	struct report *report;
 	const struct ini_section *defaults;
 };
-
-static void *zeroed(size_t count, size_t size)
-{
-	void *p = calloc(count ? count : 1, size);
-
-	if (!p)
-		panic("out of memory");
-	return p;
-}
 
 static void free_listen(struct listen_conf *l)
 {
@@ -250,8 +242,8 @@ static void build_all(struct build *b, const struct ini *ini)
 	const char *name;
 	struct section *s;
 
-	b->config->listens = zeroed(ini->count, sizeof(*b->config->listens));
-	b->config->backends = zeroed(ini->count, sizeof(*b->config->backends));
+	b->config->listens = memory_zeroed(ini->count, sizeof(*b->config->listens));
+	b->config->backends = memory_zeroed(ini->count, sizeof(*b->config->backends));
 	find_defaults(b, ini);
 	for (size_t i = 0; i < ini->count; i++) {
 		if (!read_heading(b, &ini->at[i], &kind, &name) || kind == SECTION_DEFAULTS)
@@ -313,7 +305,7 @@ static void check_whole(struct config *c, struct report *report)
 
 struct config *config_parse(const char *file, const char *bytes, size_t len, struct report *report)
 {
-	struct config *c = zeroed(1, sizeof(*c));
+	struct config *c = memory_zeroed(1, sizeof(*c));
 	struct build b = { .config = c, .report = report };
 	struct ini ini;
 
@@ -344,7 +336,7 @@ static char *read_file(const char *file, size_t *len, struct report *report)
 		close(fd);
 		return NULL;
 	}
-	bytes = zeroed(CONFIG_SIZE_MAX, 1);
+	bytes = memory_zeroed(CONFIG_SIZE_MAX, 1);
 	for (*len = 0; n > 0 && *len < CONFIG_SIZE_MAX; *len += (size_t)max_of(n, 0))
 		n = read(fd, bytes + *len, CONFIG_SIZE_MAX - *len);
 	if (n < 0) {

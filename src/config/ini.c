@@ -7,6 +7,7 @@
 
 #include "base/bits.h"
 #include "base/log.h"
+#include "base/memory.h"
 
 /* inih's own limits as Debian builds it: INI_MAX_LINE 200 with newline and NUL, MAX_SECTION
  * and MAX_NAME 50 with NUL. Beyond them it would cut. */
@@ -22,23 +23,6 @@ struct reader {
 	bool open_key; /* this section has a key to go on with */
 };
 
-static void *more_room(void *at, size_t count, size_t size)
-{
-	at = realloc(at, (count + 1) * size);
-	if (!at)
-		panic("out of memory");
-	return at;
-}
-
-static char *copy_text(const char *text, size_t len)
-{
-	char *copy = strndup(text, len);
-
-	if (!copy)
-		panic("out of memory");
-	return copy;
-}
-
 static void start_section(struct reader *r, const char *text, const char *close)
 {
 	struct ini *ini = r->out;
@@ -47,10 +31,10 @@ static void start_section(struct reader *r, const char *text, const char *close)
 	if (close - text > WORD_LIMIT)
 		report_add(r->report, r->line, "a section's name is longer than %d characters",
 			   WORD_LIMIT);
-	ini->at = more_room(ini->at, ini->count, sizeof(*ini->at));
+	ini->at = memory_grow(ini->at, ini->count, sizeof(*ini->at));
 	ini->at[ini->count++] =
 		(struct ini_section){ .line = r->line,
-				      .name = copy_text(text, (size_t)(close - text)) };
+				      .name = memory_text(text, (size_t)(close - text)) };
 }
 
 static bool look_at_heading(struct reader *r, const char *text, const char *end)
@@ -162,11 +146,11 @@ static int take_entry(void *user, const char *section, const char *key, const ch
 		return 1;
 	}
 	s = &r->out->at[r->out->count - 1];
-	s->at = more_room(s->at, s->count, sizeof(*s->at));
+	s->at = memory_grow(s->at, s->count, sizeof(*s->at));
 	s->at[s->count++] = (struct ini_entry){
 		.line = r->line,
-		.key = copy_text(key, strlen(key)),
-		.value = copy_text(value, r->indented ? without_comment(value) : strlen(value)),
+		.key = memory_text(key, strlen(key)),
+		.value = memory_text(value, r->indented ? without_comment(value) : strlen(value)),
 		.continued = r->indented
 	};
 	return 1;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 
 void report_init(struct report *r, const char *file)
 {
@@ -14,8 +15,10 @@ void report_init(struct report *r, const char *file)
 
 void report_finish(struct report *r)
 {
-	for (size_t i = 0; i < r->count; i++)
+	for (size_t i = 0; i < r->count; i++) {
 		free(r->at[i].text);
+		free(r->at[i].file);
+	}
 	free(r->at);
 	report_init(r, r->file);
 }
@@ -29,36 +32,57 @@ static bool is_known(const struct report *r, const struct complaint *c)
 	return false;
 }
 
-void report_add(struct report *r, int line, const char *fmt, ...)
+static void add(struct report *r, struct complaint c, const char *fmt, va_list args)
 {
-	struct complaint *at = realloc(r->at, (r->count + 1) * sizeof(*at));
-	struct complaint new = { .line = line };
 	size_t i = r->count;
-	va_list args;
 
-	if (!at)
+	if (vasprintf(&c.text, fmt, args) < 0)
 		panic("out of memory");
-	r->at = at;
-	va_start(args, fmt);
-	if (vasprintf(&new.text, fmt, args) < 0)
-		panic("out of memory");
-	va_end(args);
-	if (is_known(r, &new)) {
-		free(new.text);
+	if (is_known(r, &c)) {
+		free(c.text);
 		return;
 	}
-	for (; i > 0 && at[i - 1].line > line; i--)
-		at[i] = at[i - 1];
-	at[i] = new;
-	r->count++;
+	r->at = memory_grow(r->at, r->count++, sizeof(*r->at));
+	r->errors += !c.warning;
+	for (; i > 0 && r->at[i - 1].line > c.line; i--)
+		r->at[i] = r->at[i - 1];
+	r->at[i] = c;
+}
+
+void report_add(struct report *r, int line, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	add(r, (struct complaint){ .line = line }, fmt, args);
+	va_end(args);
+}
+
+void report_lint(struct report *r, int line, int warning, const char *code, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	add(r, (struct complaint){ .line = line, .warning = warning, .code = code }, fmt, args);
+	va_end(args);
+}
+
+char *report_format(const struct report *r, const struct complaint *c, char *out, size_t size)
+{
+	char line[16] = "";
+
+	if (c->line)
+		snprintf(line, sizeof(line), ":%d", c->line);
+	snprintf(out, size, "%s%s: %s%s%s%s%s", c->file ? c->file : r->file, line,
+		 c->warning ? "warning: " : "", c->text, c->code ? " [" : "",
+		 c->code ? c->code : "", c->code ? "]" : "");
+	return out;
 }
 
 void report_print(const struct report *r, FILE *to)
 {
-	for (size_t i = 0; i < r->count; i++) {
-		if (r->at[i].line)
-			fprintf(to, "%s:%d: %s\n", r->file, r->at[i].line, r->at[i].text);
-		else
-			fprintf(to, "%s: %s\n", r->file, r->at[i].text);
-	}
+	char text[2048];
+
+	for (size_t i = 0; i < r->count; i++)
+		fprintf(to, "%s\n", report_format(r, &r->at[i], text, sizeof(text)));
 }

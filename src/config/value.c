@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 #define BLANKS " \t,"
 
 /* Ports of one listener, at most: a typo such as 1-65535 would eat every descriptor. */
@@ -18,21 +20,10 @@ static _Thread_local char expected[400];
 
 #define EXPECT(...) (snprintf(expected, sizeof(expected), __VA_ARGS__), expected)
 
-static void *grow(void *at, size_t count, size_t size)
-{
-	void *more = realloc(at, (count + 1) * size);
-
-	if (!more)
-		panic("out of memory");
-	return more;
-}
-
 void value_replace(char **out, const char *text)
 {
-	char *copy = strdup(text);
+	char *copy = memory_text(text, strlen(text));
 
-	if (!copy)
-		panic("out of memory");
 	free(*out);
 	*out = copy;
 }
@@ -137,7 +128,7 @@ static const char *add_port(struct port_maps *out, uint16_t from, uint16_t to)
 			return EXPECT("each port once, but %u stands there twice", from);
 	if (out->count == PORTS_MAX)
 		return EXPECT("at most %d ports in one listener", PORTS_MAX);
-	out->at = grow(out->at, out->count, sizeof(*out->at));
+	out->at = memory_grow(out->at, out->count, sizeof(*out->at));
 	out->at[out->count++] = (struct port_map){ .from = from, .to = to };
 	return NULL;
 }
@@ -217,7 +208,7 @@ static const char *add_addr_word(void *list, const char *word)
 	for (size_t i = 0; i < out->count; i++)
 		if (addr_equal(&out->at[i], &a))
 			return EXPECT("each address once, but %.64s stands there twice", word);
-	out->at = grow(out->at, out->count, sizeof(*out->at));
+	out->at = memory_grow(out->at, out->count, sizeof(*out->at));
 	out->at[out->count++] = a;
 	return NULL;
 }
@@ -312,7 +303,7 @@ const char *value_server(const char *text, struct servers *out)
 	wrong = check_host(host);
 	if (wrong)
 		return wrong;
-	out->at = grow(out->at, out->count, sizeof(*out->at));
+	out->at = memory_grow(out->at, out->count, sizeof(*out->at));
 	out->at[out->count] = (struct server_conf){ .port = port };
 	value_replace(&out->at[out->count++].host, host);
 	return NULL;

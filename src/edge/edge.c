@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "edge/plan.h"
 #include "edge/worker.h"
 
@@ -28,15 +29,6 @@ struct edge {
 	struct fd_budget budget;
 };
 
-static void *zeroed(size_t count, size_t size)
-{
-	void *p = calloc(count ? count : 1, size);
-
-	if (!p)
-		panic("out of memory");
-	return p;
-}
-
 /* io_uring's splice(2) cousins raise SIGPIPE where send(2) has MSG_NOSIGNAL. */
 static void block_signals(sigset_t *awaited)
 {
@@ -53,7 +45,7 @@ static bool resolve_backends(struct edge *e)
 	bool ok = true;
 
 	report_init(&report, e->config->file);
-	e->pools = zeroed(e->config->nbackends, sizeof(*e->pools));
+	e->pools = memory_zeroed(e->config->nbackends, sizeof(*e->pools));
 	for (size_t i = 0; i < e->config->nbackends; i++)
 		ok &= pool_fill(&e->pools[i], &e->config->backends[i], &report);
 	for (size_t i = 0; i < e->plan->count; i++)
@@ -142,9 +134,9 @@ static bool open_listeners(struct edge *e)
 {
 	bool ok = true;
 
-	e->workers = zeroed(e->nworkers, sizeof(*e->workers));
+	e->workers = memory_zeroed(e->nworkers, sizeof(*e->workers));
 	for (size_t i = 0; i < e->nworkers; i++) {
-		e->workers[i].listeners = zeroed(e->plan->count, sizeof(struct listener));
+		e->workers[i].listeners = memory_zeroed(e->plan->count, sizeof(struct listener));
 		e->workers[i].mailbox.fd = -1;
 	}
 	for (size_t i = 0; i < e->plan->count; i++)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "config/keys.h"
 #include "config/profile.h"
 #include "config/value.h"
@@ -87,14 +88,12 @@ static void check_twins(const struct plan *p, struct report *report)
 
 bool plan_make(struct plan *p, const struct config *c, struct report *report)
 {
-	size_t before = report->count, room = 0;
+	size_t before = report->errors, room = 0;
 	const struct path *path;
 
 	for (size_t i = 0; i < c->nlistens; i++)
 		room += c->listens[i].ports.count * c->listens[i].bind.count;
-	*p = (struct plan){ .at = calloc(room, sizeof(*p->at)) };
-	if (!p->at)
-		panic("out of memory");
+	*p = (struct plan){ .at = memory_zeroed(room, sizeof(*p->at)) };
 	for (size_t i = 0; i < c->nlistens; i++) {
 		const struct listen_conf *l = &c->listens[i];
 
@@ -107,7 +106,7 @@ bool plan_make(struct plan *p, const struct config *c, struct report *report)
 				add_entry(p, l, &l->bind.at[b], &l->ports.at[k], path);
 	}
 	check_twins(p, report);
-	return report->count == before;
+	return report->errors == before;
 }
 
 void plan_free(struct plan *p)
