@@ -18,6 +18,10 @@ void log_setup(enum line_format format, enum log_level level);
 /* The descriptor to write to instead of 2; the caller keeps it open. For tests. */
 void log_setup_fd(int fd);
 
+/* From now on, until the next of both. */
+void log_set_level(enum log_level level);
+enum log_level log_level(void);
+
 bool log_wants(enum log_level level);
 enum line_format log_format(void);
 

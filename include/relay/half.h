@@ -81,6 +81,7 @@ struct relay {
 	struct half half[2]; /* half[CLIENT]: client → server (up) */
 	struct list runnable;
 	msec_t last_moved;
+	uint8_t last_from; /* the side whose bytes moved last */
 	uint8_t first_end; /* the side whose end of stream came first, when `one_ended` */
 	uint8_t broken_side;
 	bool one_ended, closing, ended, spliced;

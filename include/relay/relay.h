@@ -30,6 +30,10 @@ bool relay_reap(struct relay *r);
 /* One end of stream was delivered, the other is still awaited. */
 bool relay_half_closed(const struct relay *r);
 
+/* Nothing is on its way: both halves are open, nothing is held, and the last word (or none yet) was
+ * the server's. To end it now costs nobody a byte. */
+bool relay_at_rest(const struct relay *r);
+
 /* For the log: the path that was asked for; auto answers what it used, splice once it spliced. */
 const char *relay_path_name(const struct relay *r);
 

@@ -13,7 +13,7 @@
 static struct {
 	pthread_mutex_t lock; /* keeps poll and write of one line together */
 	int fd;
-	enum line_format format;
+	atomic_int format;
 	atomic_int level;
 	atomic_uint_fast64_t dropped;
 	uint64_t reported; /* under lock */
@@ -50,6 +50,16 @@ void log_setup_fd(int fd)
 	sink.fd = without_blocking(fd);
 }
 
+void log_set_level(enum log_level level)
+{
+	atomic_store(&sink.level, (int)level);
+}
+
+enum log_level log_level(void)
+{
+	return (enum log_level)atomic_load_explicit(&sink.level, memory_order_relaxed);
+}
+
 bool log_wants(enum log_level level)
 {
 	return (int)level <= atomic_load_explicit(&sink.level, memory_order_relaxed);
@@ -57,7 +67,7 @@ bool log_wants(enum log_level level)
 
 enum line_format log_format(void)
 {
-	return sink.format;
+	return (enum line_format)atomic_load_explicit(&sink.format, memory_order_relaxed);
 }
 
 uint64_t log_dropped(void)
@@ -79,7 +89,7 @@ static bool write_if_ready(const struct line *l)
 
 static void build(struct line *l, enum log_level level, const char *text)
 {
-	line_start(l, sink.format);
+	line_start(l, log_format());
 	line_str(l, "level", level_names[level]);
 	line_str(l, "msg", text);
 }

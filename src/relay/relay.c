@@ -126,8 +126,10 @@ static void drive(struct relay *r, struct half *h)
 		return;
 	h->readable = h->writable = false;
 	result = r->path->pump(r, h);
-	if (h->moved != before)
+	if (h->moved != before) {
 		r->last_moved = r->host->now;
+		r->last_from = (uint8_t)(h - r->half);
+	}
 	conclude(r, h, result);
 }
 
@@ -171,7 +173,7 @@ void relay_start(struct relay *r, struct relay_host *host, const struct path *pa
 {
 	const int fds[2] = { client, server };
 
-	*r = (struct relay){ .host = host, .path = path, .last_moved = host->now };
+	*r = (struct relay){ .host = host, .path = path, .last_moved = host->now, .last_from = SERVER };
 	list_init(&r->runnable);
 	for (size_t i = 0; i < 2; i++) {
 		r->leg[i].fd = fds[i];
@@ -194,6 +196,7 @@ void relay_landed(struct relay *r, struct half *h, enum pump result)
 {
 	if (result == PUMP_MORE) {
 		r->last_moved = r->host->now;
+		r->last_from = (uint8_t)(h - r->half);
 		h->readable = true;
 		drive(r, h);
 	} else {
@@ -206,6 +209,14 @@ void relay_landed(struct relay *r, struct half *h, enum pump result)
 bool relay_half_closed(const struct relay *r)
 {
 	return r->one_ended;
+}
+
+bool relay_at_rest(const struct relay *r)
+{
+	for (size_t i = 0; i < 2; i++)
+		if (held_bytes(&r->half[i]) || held_in_flight(&r->half[i]) || r->half[i].readable)
+			return false;
+	return !r->one_ended && r->last_from == SERVER && list_empty(&r->runnable);
 }
 
 const char *relay_path_name(const struct relay *r)
