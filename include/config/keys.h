@@ -14,7 +14,7 @@ struct key {
 	/* NULL, or what was expected. See value.h. */
 	const char *(*set)(const struct key *k, void *field, const char *text);
 	const char *fallback; /* as it would be written; NULL: none */
-	const char *shown;    /* the reference's value where there is no fallback */
+	const char *shown;    /* the reference's value where there is no fallback, or a better one */
 	const char *help;     /* one sentence */
 	unsigned long long min, max;
 	const char *const *words; /* a choice's, NULL-terminated */
@@ -27,8 +27,14 @@ struct key {
  * its own: it takes those of listen and backend. */
 const struct key *keys_of(enum section_kind kind, size_t *count);
 
+/* Where the last value set() added came from, if the field keeps that: servers do. */
+void key_note_line(const struct key *k, void *field, int line);
+
 /* The row of that name, or NULL. */
 const struct key *key_find(enum section_kind kind, const char *name);
+
+/* True when the file (or its [defaults]) says so, and not the table. */
+bool key_is_given(enum section_kind kind, const struct section *s, const char *name);
 
 /* The word in brackets: global, defaults, listen, backend. */
 const char *section_word(enum section_kind kind);

@@ -64,6 +64,7 @@ struct target {
 struct server_conf {
 	char *host;    /* a literal or a name */
 	uint16_t port; /* 0: as the listener says */
+	int line;
 };
 
 struct servers {
@@ -73,6 +74,8 @@ struct servers {
 
 struct global_conf {
 	struct section section;
+	char *user;	    /* NULL: as it was started */
+	char *control;	    /* path of the control socket; NULL: none */
 	uint64_t workers;   /* 0: one a core */
 	uint64_t max_flows; /* 0: what RLIMIT_NOFILE allows */
 	unsigned log;	    /* enum line_format */
@@ -101,6 +104,7 @@ struct listen_conf {
 
 struct config {
 	char *file;
+	char hash[17]; /* of all that was read: 16 hexadecimal digits of its SHA-256 */
 	struct global_conf global;
 	struct listen_conf *listens;
 	size_t nlistens;

@@ -43,6 +43,8 @@ static void set_key(struct build *b, const struct key *k, struct section *s, con
 
 	if (expected)
 		report_add(b->report, line, "%s: '%.80s': expected %s", k->name, text, expected);
+	else
+		key_note_line(k, (char *)s + k->offset, line);
 }
 
 static void known_keys(enum section_kind kind, char *out, size_t size)
@@ -368,6 +370,8 @@ void config_free(struct config *c)
 		free_listen(&c->listens[i]);
 	for (size_t i = 0; i < c->nbackends; i++)
 		free_backend(&c->backends[i]);
+	free(c->global.user);
+	free(c->global.control);
 	free(c->listens);
 	free(c->backends);
 	free(c->file);

@@ -53,6 +53,16 @@ static const char *set_text(const struct key *k, void *field, const char *text)
 	return NULL;
 }
 
+/* sockaddr_un(3type): 108 bytes with the NUL. */
+static const char *set_socket_path(const struct key *k, void *field, const char *text)
+{
+	(void)k;
+	if (*text != '/' || strlen(text) > 107)
+		return "an absolute path of at most 107 characters";
+	value_replace(field, text);
+	return NULL;
+}
+
 /* In the order of their enums. */
 static const char *const log_words[] = { "logfmt", "json", NULL };
 static const char *const level_words[] = { "error", "warn", "info", "debug", NULL };
@@ -89,6 +99,11 @@ static const struct key global_keys[] = {
 	{.name = "max-flows", .offset = FIELD(global_conf, max_flows), .set = set_number,
 	 .fallback = "auto", .min = 1, .max = 10000000,
 	 .help = "Connections at a time; further clients wait. auto: what the descriptor limit allows."},
+	{.name = "user", .offset = FIELD(global_conf, user), .set = set_text, .shown = "tailsplice",
+	 .help = "Whom to become once everything is bound, when started as root."},
+	{.name = "control", .offset = FIELD(global_conf, control), .set = set_socket_path,
+	 .shown = "/run/tailsplice/control.sock",
+	 .help = "Unix socket for `tailsplice status`, `reload` and the like; without it there is none."},
 	{.name = "log", .offset = FIELD(global_conf, log), .set = set_choice, .fallback = "logfmt",
 	 .words = log_words, .help = "How a line of the log is written: logfmt or json."},
 	{.name = "log-level", .offset = FIELD(global_conf, log_level), .set = set_choice,
@@ -119,7 +134,7 @@ static const struct key backend_keys[] = {
 	 .shown = "192.0.2.10", .repeats = true, .required = true,
 	 .help = "HOST or HOST:PORT; without a port the listener's. Several are tried in turn."},
 	{.name = "send-proxy", .offset = FIELD(backend_conf, send_proxy), .set = set_choice,
-	 .fallback = "off", .words = send_proxy_words,
+	 .fallback = "off", .shown = "v2", .words = send_proxy_words,
 	 .help = "PROXY protocol header to the server, so that it knows the client: off, v1, v2."},
 	{.name = "connect-timeout", .offset = FIELD(backend_conf, connect_timeout), .set = set_duration,
 	 .fallback = "5s", .min = 100, .max = 300 * SECOND,
@@ -147,6 +162,14 @@ const struct key *keys_of(enum section_kind kind, size_t *count)
 		*count = 0;
 		return NULL;
 	}
+}
+
+void key_note_line(const struct key *k, void *field, int line)
+{
+	struct servers *servers = field;
+
+	if (k->set == set_server)
+		servers->at[servers->count - 1].line = line;
 }
 
 const struct key *key_find(enum section_kind kind, const char *name)
@@ -177,4 +200,12 @@ int key_line(enum section_kind kind, const struct section *s, const char *name)
 	int line = k ? s->key_line[k - keys_of(kind, &count)] : 0;
 
 	return line ? line : s->line;
+}
+
+bool key_is_given(enum section_kind kind, const struct section *s, const char *name)
+{
+	size_t count;
+	const struct key *k = key_find(kind, name);
+
+	return k && s->key_line[k - keys_of(kind, &count)];
 }

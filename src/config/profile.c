@@ -46,6 +46,11 @@ const char *profile_name(enum profile p)
 	return p == PROFILE_AUTO ? "auto" : profiles[p].name;
 }
 
+bool profile_ends_idle(enum profile p)
+{
+	return p == PROFILE_IMAP || p == PROFILE_HTTP || p == PROFILE_HTTPS;
+}
+
 static msec_t first_of(msec_t a, msec_t b, msec_t c)
 {
 	return a ? a : b ? b : c;

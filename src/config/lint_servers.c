@@ -1,0 +1,312 @@
+#include "config/lint_servers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/memory.h"
+
+/* Servers of one backend that are compared with each other. */
+#define SERVERS_MAX 256
+
+static void bare_name(const struct lint *lint, const struct backend_conf *b,
+		      const struct server_conf *server)
+{
+	const char *host = server->host;
+	struct addr a;
+
+	if (strchr(host, '.') || strcasecmp(host, "localhost") == 0 || addr_parse(&a, host, 0))
+		return;
+	lint_say(
+		lint, LINT_ERROR, LINT_BARE_NAME, lint_at_server(b, server),
+		"server: '%.64s' has no dot; a bare MagicDNS name resolves only where the search domain "
+		"is set, so write %.64s.TAILNET.ts.net",
+		host, host);
+}
+
+static const char *cannot_be_reached(const struct addr *a)
+{
+	const struct in6_addr *v6 = &a->v6.sin6_addr;
+	uint32_t v4;
+
+	if (addr_is_any(a))
+		return "means every address of this machine";
+	if (a->sa.sa_family == AF_INET) {
+		v4 = ntohl(a->v4.sin_addr.s_addr);
+		return IN_MULTICAST(v4) || v4 == INADDR_BROADCAST ? "is not one machine" : NULL;
+	}
+	if (IN6_IS_ADDR_MULTICAST(v6))
+		return "is not one machine";
+	return IN6_IS_ADDR_LINKLOCAL(v6) && !a->v6.sin6_scope_id
+		       ? "is link-local and names no interface (fe80::1%eth0)"
+		       : NULL;
+}
+
+static void server_address(const struct lint *lint, const struct backend_conf *b,
+			   const struct server_conf *server)
+{
+	const char *host = server->host, *wrong;
+	struct addr a;
+
+	wrong = addr_parse(&a, host, 0) ? (addr_fold(&a), cannot_be_reached(&a)) : NULL;
+	if (wrong)
+		lint_say(lint, LINT_ERROR, LINT_SERVER_ADDRESS, lint_at_server(b, server),
+			 "server: %.64s %s: expected the server's own address or name", host,
+			 wrong);
+}
+
+static void server_twice(const struct lint *lint, const struct backend_conf *b)
+{
+	const struct server_conf *s = b->servers.at;
+
+	for (size_t i = 1; i < min_of(b->servers.count, (size_t)SERVERS_MAX); i++)
+		for (size_t k = 0; k < i; k++)
+			if (s[i].port == s[k].port && strcasecmp(s[i].host, s[k].host) == 0) {
+				lint_say(
+					lint, LINT_WARNING, LINT_SERVER_TWICE,
+					lint_at_server(b, &s[i]),
+					"server: %.64s stands twice in [backend %s]: the second try would "
+					"meet the same machine; name another, or drop it",
+					s[i].host, b->section.name);
+				break;
+			}
+}
+
+void lint_backend(const struct lint *lint, const struct backend_conf *b)
+{
+	for (size_t i = 0; i < b->servers.count; i++) {
+		bare_name(lint, b, &b->servers.at[i]);
+		server_address(lint, b, &b->servers.at[i]);
+	}
+	server_twice(lint, b);
+}
+
+/* Where it is written that a port leads to that one of the server. */
+static struct lint_place place_of_port(const struct endpoint *e, const char **key)
+{
+	*key = e->server->port ? "server" : e->listen->target.port ? "backend" : "ports";
+	return e->server->port ? lint_at_server(e->backend, e->server)
+			       : lint_at_listen(e->listen, *key);
+}
+
+static void say_server_port(const struct lint *lint, enum lint_weight weight,
+			    const struct endpoint *e, const char *list)
+{
+	const char *key;
+	struct lint_place place = place_of_port(e, &key);
+
+	lint_say(
+		lint, weight, LINT_SERVER_PORT, place,
+		"%s: the ports %s of [listen %s] speak different protocols and all lead to port %u of "
+		"%.64s: leave that port away, or give each its own (ports = 25>10025 ...)",
+		key, list, e->listen->section.name, e->port, e->server->host);
+}
+
+/* `e` is the first endpoint of its listener and server; its siblings follow it. True when their
+ * protocols differ; that is only certain of assigned ports. */
+static bool server_port(const struct lint *lint, const struct endpoint *e, size_t siblings)
+{
+	enum wire any = WIRE_OTHER, assigned = WIRE_OTHER, w;
+	bool differ = false, certain = false;
+	char list[128] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; e->fixed && i < siblings; i++) {
+		w = wire_of(e[i].from);
+		if (w == WIRE_OTHER)
+			continue;
+		differ |= any && w != any;
+		any = w;
+		if (!wire_is_custom(e[i].from)) {
+			certain |= assigned && w != assigned;
+			assigned = w;
+		}
+		if (used < sizeof(list))
+			used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%u",
+						 used ? ", " : "", e[i].from);
+	}
+	if (differ)
+		say_server_port(lint, certain ? LINT_ERROR : LINT_WARNING, e, list);
+	return differ;
+}
+
+static void say_port(const struct lint *lint, enum lint_weight weight, enum lint_code code,
+		     const struct endpoint *e, const char *text)
+{
+	const char *key;
+	struct lint_place place = place_of_port(e, &key);
+
+	lint_say(lint, weight, code, place, "%s: %u of [listen %s] leads to %u: %s", key, e->from,
+		 e->listen->section.name, e->port, text);
+}
+
+static void protocol_mismatch(const struct lint *lint, const struct endpoint *e)
+{
+	enum wire front = wire_of(e->from), back = wire_of(e->port);
+	bool custom = wire_is_custom(e->from) || wire_is_custom(e->port);
+	char text[200];
+
+	if (front == WIRE_OTHER || back == WIRE_OTHER || front == back)
+		return;
+	snprintf(
+		text, sizeof(text),
+		"%s arrives where %s is expected; this edge passes bytes and ends no TLS; lead %u to %u",
+		wire_name(front), wire_name(back), e->from, e->from);
+	say_port(lint, custom ? LINT_WARNING : LINT_ERROR, LINT_PROTOCOL_MISMATCH, e, text);
+}
+
+static void port_25_elsewhere(const struct lint *lint, const struct endpoint *e)
+{
+	if (e->from == 25 && e->port != 25 &&
+	    (wire_of(e->port) == WIRE_SMTP || wire_of(e->port) == WIRE_OTHER))
+		say_port(
+			lint, LINT_WARNING, LINT_PORT_25_ELSEWHERE, e,
+			"Stalwart asks for a login on every port but 25, also strangers with mail; lead "
+			"25 to 25, unless the server has a service for mail from outside there");
+	if (e->from == 587 && e->port == 25)
+		say_port(
+			lint, LINT_WARNING, LINT_PORT_25_ELSEWHERE, e,
+			"on 25 Stalwart takes everybody for a stranger, also your users; lead 587 to 587");
+}
+
+/* True when a listener on `bind` and the port of `at` owns that address. */
+static bool owns(const struct addr *bind, const struct addr *at)
+{
+	struct addr a = *bind;
+
+	addr_set_port(&a, addr_port(at));
+	if (addr_equal(&a, at))
+		return true;
+	return addr_is_any(bind) && bind->sa.sa_family == at->sa.sa_family &&
+	       (reach_of_addr(at) == REACH_LOOPBACK || addr_is_any(at));
+}
+
+static bool listens_on(const struct listen_conf *l, const struct addr *at)
+{
+	bool port = false, own = false;
+
+	for (size_t i = 0; !port && i < l->ports.count; i++)
+		port = l->ports.at[i].from == addr_port(at);
+	for (size_t i = 0; port && !own && i < l->bind.count; i++)
+		own = owns(&l->bind.at[i], at);
+	return own;
+}
+
+static void own_listener(const struct lint *lint, const struct endpoint *e)
+{
+	char at[ADDR_TEXT];
+
+	if (e->at.sa.sa_family == AF_UNSPEC)
+		return;
+	for (size_t i = 0; i < lint->config->nlistens; i++) {
+		if (!listens_on(&lint->config->listens[i], &e->at))
+			continue;
+		lint_say(
+			lint, LINT_ERROR, LINT_OWN_LISTENER, lint_at_server(e->backend, e->server),
+			"server: port %u of [listen %s] leads to %s, where this edge itself listens "
+			"([listen %s]): each connection would open the next; lead to another port, or "
+			"bind the listener to the public address",
+			e->from, e->listen->section.name, addr_format(&e->at, at),
+			lint->config->listens[i].section.name);
+		return;
+	}
+}
+
+static bool meet(const struct endpoint *a, const struct endpoint *b)
+{
+	return a->port == b->port && lint_same_host(a, b);
+}
+
+/* Once for each backend that does not agree with one before it. */
+static void proxy_disagrees(const struct lint *lint)
+{
+	bool *said = memory_zeroed(lint->config->nbackends, sizeof(*said));
+
+	for (size_t i = 0; i < lint->nendpoints; i++) {
+		const struct endpoint *e = &lint->endpoints[i];
+		size_t number = (size_t)(e->backend - lint->config->backends);
+
+		for (size_t k = 0; k < i && !said[number]; k++) {
+			const struct endpoint *f = &lint->endpoints[k];
+
+			if (e->backend == f->backend || !meet(e, f) ||
+			    lint_is_headerless(lint, e->backend) ==
+				    lint_is_headerless(lint, f->backend))
+				continue;
+			said[number] = true;
+			lint_say(
+				lint, LINT_ERROR, LINT_PROXY_DISAGREES,
+				lint_at_backend(e->backend, "send-proxy"),
+				"send-proxy: [backend %s] sends %s to port %u of %.64s, [backend %s] %s: "
+				"the port expects it or not; give both the same",
+				e->backend->section.name,
+				e->backend->send_proxy ? "a PROXY header" : "no PROXY header",
+				e->port, e->server->host, f->backend->section.name,
+				f->backend->send_proxy ? "sends one" : "sends none");
+		}
+	}
+	free(said);
+}
+
+static bool is_web(const struct endpoint *e)
+{
+	return wire_is_web(wire_of(e->from)) || e->listen->profile == PROFILE_HTTP ||
+	       e->listen->profile == PROFILE_HTTPS;
+}
+
+static void http_bans_edge(const struct lint *lint, const struct endpoint *e)
+{
+	const struct endpoint *mail = NULL;
+
+	if (!is_web(e) || !lint_is_headerless(lint, e->backend) ||
+	    lint_reach(e->listen) < REACH_PRIVATE)
+		return;
+	for (size_t i = 0; !mail && i < lint->nendpoints; i++)
+		if (wire_is_mail(wire_of(lint->endpoints[i].from)) &&
+		    lint_same_host(e, &lint->endpoints[i]))
+			mail = &lint->endpoints[i];
+	if (!mail)
+		return;
+	lint_say(
+		lint, LINT_WARNING, LINT_HTTP_BANS_EDGE, lint_at_listen(e->listen, "backend"),
+		"backend: [listen %s] leads web clients without a PROXY header to %.64s, which takes "
+		"mail, too: Stalwart bans this edge for one scanner's GET, and %s; send and expect the "
+		"header there, or allow the edge's address in the server",
+		e->listen->section.name, e->server->host,
+		mail->backend->send_proxy ? "the web stops for everybody"
+					  : "web and mail stop for everybody");
+}
+
+/* Those of the same listener and server, from `first` on. */
+static size_t count_siblings(const struct lint *lint, size_t first)
+{
+	const struct endpoint *e = &lint->endpoints[first];
+	size_t n = 1;
+
+	while (first + n < lint->nendpoints && e[n].listen == e->listen && e[n].server == e->server)
+		n++;
+	return n;
+}
+
+void lint_endpoints(const struct lint *lint)
+{
+	size_t n;
+
+	for (size_t i = 0; i < lint->nendpoints; i += n) {
+		const struct endpoint *e = &lint->endpoints[i];
+		bool differ;
+
+		n = count_siblings(lint, i);
+		differ = server_port(lint, e, n);
+		for (size_t k = 0; k < n; k++) {
+			own_listener(lint, &e[k]);
+			http_bans_edge(lint, &e[k]);
+			if (differ)
+				continue;
+			protocol_mismatch(lint, &e[k]);
+			port_25_elsewhere(lint, &e[k]);
+		}
+	}
+	proxy_disagrees(lint);
+}
