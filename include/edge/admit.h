@@ -16,10 +16,14 @@ struct admit {
 	atomic_bool said;	      /* the log told of it */
 	atomic_uint_fast64_t said_at; /* and when; timer_now() */
 	atomic_uint_fast64_t pauses;  /* how often accept was paused */
-	size_t max_flows;
+	atomic_size_t max_flows;
 };
 
 void admit_init(struct admit *a, size_t max_flows);
+
+/* A reload may change it. Flows over a lower limit live on. */
+void admit_set_limit(struct admit *a, size_t max_flows);
+size_t admit_limit(const struct admit *a);
 
 /* Takes a place. False: there is none. */
 bool admit_enter(struct admit *a);

@@ -10,6 +10,8 @@
 #include "config/report.h"
 #include "relay/relay.h"
 
+struct generation;
+
 struct plan_entry {
 	const struct listen_conf *conf;
 	const struct backend_conf *backend;
@@ -17,7 +19,10 @@ struct plan_entry {
 	const struct path *path;
 	enum profile profile;
 	struct timeouts client; /* of the client's leg; idle and half_closed of the flow */
-	struct dial_plan dial;	/* dial.pool is filled by the edge */
+	struct dial_plan dial;
+	/* Filled in by generation_open(), and dial.pool too. */
+	struct generation *generation;	 /* what holds all this */
+	size_t account, backend_account; /* numbers of the roster */
 };
 
 struct plan {

@@ -2,6 +2,7 @@
 #ifndef TAILSPLICE_EDGE_WHY_H
 #define TAILSPLICE_EDGE_WHY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum why {
@@ -29,6 +30,12 @@ enum why {
 	WHY_ERROR,
 	WHY_COUNT,
 };
+
+/* Why a connect(2) that ended with this negative errno ends its flow. */
+enum why why_of_connect(int error);
+
+/* True when the flow was turned away before it reached a server: a limit, a rule, a bad header. */
+bool why_is_refusal(enum why w);
 
 /* As in the log: "client-eof". */
 const char *why_name(enum why w);

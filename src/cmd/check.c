@@ -4,6 +4,7 @@
 #include "cmd/command.h"
 #include "config/config.h"
 #include "config/keys.h"
+#include "config/lint_story.h"
 #include "edge/plan.h"
 
 static const enum section_kind kinds[] = { SECTION_GLOBAL, SECTION_LISTEN, SECTION_BACKEND };
@@ -23,7 +24,8 @@ static int print_keys(void)
 
 static void print_reference_key(const struct key *k)
 {
-	const char *value = k->fallback ? k->fallback : k->shown;
+	const char *value = k->shown ? k->shown : k->fallback;
+	bool better = k->shown && k->fallback;
 
 	printf("\n; %s\n", k->help);
 	if (k->words) {
@@ -32,7 +34,9 @@ static void print_reference_key(const struct key *k)
 			printf(" %s", k->words[i]);
 		printf("\n");
 	}
-	printf("%s%s = %s\n", k->required ? "" : ";", k->name, value);
+	if (better)
+		printf("; %s unless given\n", k->fallback);
+	printf("%s%s = %s\n", k->required || better ? "" : ";", k->name, value);
 }
 
 static int print_reference(void)
@@ -49,6 +53,28 @@ static int print_reference(void)
 		for (size_t k = 0; k < count; k++)
 			print_reference_key(&keys[k]);
 	}
+	return EXIT_DONE;
+}
+
+/* One line each. */
+static int list_lints(void)
+{
+	for (enum lint_code i = 0; i < LINT_COUNT; i++)
+		printf("%-18s %s\n", lint_story(i)->code, lint_story(i)->summary);
+	return EXIT_DONE;
+}
+
+static int explain(const char *code)
+{
+	enum lint_code found = lint_story_find(code);
+
+	if (found == LINT_COUNT) {
+		fprintf(stderr,
+			"check: there is no lint '%.40s'; `tailsplice check --explain` lists all\n",
+			code);
+		return EXIT_MISTAKE;
+	}
+	printf("%s: %s\n\n%s", code, lint_story(found)->summary, lint_story(found)->story);
 	return EXIT_DONE;
 }
 
@@ -73,6 +99,10 @@ int check_main(int argc, char **argv)
 		return print_keys();
 	if (argc == 2 && strcmp(argv[1], "--reference") == 0)
 		return print_reference();
+	if (argc == 2 && strcmp(argv[1], "--explain") == 0)
+		return list_lints();
+	if (argc == 3 && strcmp(argv[1], "--explain") == 0)
+		return explain(argv[2]);
 	file = command_file(argc, argv);
 	return file ? check_file(file) : EXIT_MISTAKE;
 }

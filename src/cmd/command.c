@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "edge/judge.h"
+
+
 const char *command_file(int argc, char **argv)
 {
 	const char *file = CONFIG_DEFAULT_FILE;
@@ -19,17 +22,9 @@ const char *command_file(int argc, char **argv)
 	return file;
 }
 
-static struct config *judge(struct config *c, struct plan *plan, struct report *report)
+static struct config *say(struct config *c, struct report *report)
 {
-	*plan = (struct plan){ 0 };
-	if (c)
-		plan_make(plan, c, report);
 	report_print(report, stderr);
-	if (report->errors) {
-		plan_free(plan);
-		config_free(c);
-		c = NULL;
-	}
 	report_finish(report);
 	return c;
 }
@@ -39,7 +34,7 @@ struct config *command_load(const char *file, struct plan *plan)
 	struct report report;
 
 	report_init(&report, file);
-	return judge(config_load(file, &report), plan, &report);
+	return say(judge_file(file, plan, &report), &report);
 }
 
 struct config *command_load_text(const char *name, const char *text, struct plan *plan)
@@ -47,5 +42,5 @@ struct config *command_load_text(const char *name, const char *text, struct plan
 	struct report report;
 
 	report_init(&report, name);
-	return judge(config_parse(name, text, strlen(text), &report), plan, &report);
+	return say(judge_text(name, text, plan, &report), &report);
 }

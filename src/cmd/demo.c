@@ -8,7 +8,7 @@
 #include "cmd/command.h"
 #include "cmd/whoami.h"
 #include "config/config.h"
-#include "edge/edge.h"
+#include "control/supervisor.h"
 
 #define DEMO_PORT "2525"
 
@@ -40,6 +40,7 @@ static int start_whoami(uint16_t *port)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	err = whoami_listen(0, fds, &count);
 	if (err < 0)
@@ -72,8 +73,5 @@ int demo_main(int argc, char **argv)
 		"    nc 127.0.0.1 %s\n\nIts answer says which address and PROXY header the backend saw; the "
 		"line of the flow appears here.\nCtrl-C ends it.\n\n",
 		listen_port, listen_port);
-	status = (int)edge_run(c, &plan);
-	plan_free(&plan);
-	config_free(c);
-	return status;
+	return (int)supervisor_run(NULL, c, &plan);
 }

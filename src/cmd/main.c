@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/ask.h"
 #include "cmd/command.h"
 #include "edge/why.h"
 #include "base/bits.h"
@@ -18,10 +19,12 @@ static const struct command commands[] = {
 	{ "run", "[-c FILE]",
 	  "runs the edge in the foreground; SIGTERM drains and ends, SIGINT ends at once", NULL,
 	  run_main },
-	{ "check", "[-c FILE] [--keys | --reference]",
+	{ "check", "[-c FILE | --explain CODE | ...]",
 	  "says what would listen and where it leads, or every mistake as FILE:LINE",
 	  "--keys       lists every section and key that may stand in a file\n"
-	  "--reference  prints a file with every key, its default and what it is for\n",
+	  "--reference  prints a file with every key, its default and what it is for\n"
+	  "--explain    tells why a lint complains (its code stands in brackets behind the complaint);\n"
+	  "             without CODE it lists all of them\n",
 	  check_main },
 	{ "paths", "", "lists the data paths usable here: NAME yes|no REASON", NULL, paths_main },
 	{ "whoami", "PORT...",
@@ -34,11 +37,17 @@ static const struct command commands[] = {
 
 static void print_help(void)
 {
+	char usage[200];
+
 	printf("tailsplice " TAILSPLICE_VERSION
 	       ": an io_uring zero-copy splice proxy for the edge of a mail server\n\n");
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		printf("  tailsplice %-7s %-33s %s\n", commands[i].name, commands[i].arguments,
 		       commands[i].summary);
+	printf("\nAsking an edge that runs, each also with --json, -c FILE or -s SOCKET:\n\n");
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		printf("  tailsplice %-9s %-17s %s\n", verbs[i].name,
+		       verb_usage(&verbs[i], false, usage, sizeof(usage)), verbs[i].summary);
 	printf("\n  tailsplice --version | --help | COMMAND --help\n"
 	       "  tailsplice --help why                     the reasons a flow ends, as the log names them\n\n"
 	       "FILE is /etc/tailsplice/tailsplice.ini unless given.\n"
@@ -66,6 +75,16 @@ static int run_command(const struct command *c, int argc, char **argv)
 	return c->main(argc, argv);
 }
 
+static int run_verb(const struct verb *v, int argc, char **argv)
+{
+	char arguments[300], details[800];
+	const struct command c = { v->name, arguments, v->summary, details, ask_main };
+
+	verb_usage(v, true, arguments, sizeof(arguments));
+	snprintf(details, sizeof(details), "%s" ASK_HELP, v->details ? v->details : "");
+	return run_command(&c, argc, argv);
+}
+
 int main(int argc, char **argv)
 {
 	const char *word = argc > 1 ? argv[1] : "";
@@ -83,6 +102,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		if (strcmp(commands[i].name, word) == 0)
 			return run_command(&commands[i], argc - 1, argv + 1);
+	if (verb_find(word))
+		return run_verb(verb_find(word), argc - 1, argv + 1);
 	fprintf(stderr,
 		*word ? "unknown command '%s': see tailsplice --help\n"
 		      : "a command is missing%s: see tailsplice --help\n",

@@ -18,9 +18,19 @@ void admit_init(struct admit *a, size_t max_flows)
 	*a = (struct admit){ .max_flows = max_flows };
 }
 
+void admit_set_limit(struct admit *a, size_t max_flows)
+{
+	atomic_store(&a->max_flows, max_flows);
+}
+
+size_t admit_limit(const struct admit *a)
+{
+	return atomic_load_explicit(&a->max_flows, memory_order_relaxed);
+}
+
 bool admit_enter(struct admit *a)
 {
-	if (atomic_fetch_add_explicit(&a->flows, 1, memory_order_relaxed) < a->max_flows)
+	if (atomic_fetch_add_explicit(&a->flows, 1, memory_order_relaxed) < admit_limit(a))
 		return true;
 	atomic_fetch_sub_explicit(&a->flows, 1, memory_order_relaxed);
 	return false;
@@ -43,14 +53,16 @@ void admit_leave(struct admit *a)
 	if (atomic_exchange(&a->strained, false) && atomic_exchange(&a->said, false))
 		log_info(
 			"accept goes on without pauses: %zu flows of at most %zu; paused %llu times since the start",
-			before - 1, a->max_flows, (unsigned long long)atomic_load(&a->pauses));
+			before - 1, admit_limit(a), (unsigned long long)atomic_load(&a->pauses));
 }
 
 size_t admit_room(const struct admit *a)
 {
 	size_t flows = atomic_load_explicit(&a->flows, memory_order_relaxed);
 
-	return flows < a->max_flows ? a->max_flows - flows : 0;
+	size_t max = admit_limit(a);
+
+	return flows < max ? max - flows : 0;
 }
 
 /* Strain that comes and goes is one story, told once. */
@@ -76,7 +88,7 @@ void admit_strain(struct admit *a, const char *reason)
 		log_warn(
 			"accept paused: %s; %zu flows of at most %zu; clients wait until a flow ends (raise "
 			"LimitNOFILE or max-flows)",
-			reason, flows, a->max_flows);
+			reason, flows, admit_limit(a));
 }
 
 struct fd_budget admit_budget(size_t limit, size_t fixed)

@@ -5,28 +5,9 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "config/profile.h"
+#include "edge/generation.h"
 #include "edge/record.h"
-
-enum flow_state { FLOW_NEW, FLOW_DIAL, FLOW_RELAY, FLOW_CLOSING };
-
-struct flow {
-	struct list node; /* on flows->live or dying; `node.next` links unused ones */
-	struct flows *flows;
-	const struct plan_entry *plan;
-	struct timer timer;
-	uint64_t id;
-	msec_t started;
-	uint32_t connect_ms;
-	int client_fd; /* until the relay takes it; -1 then */
-	uint8_t state, why;
-	bool admitted, relayed;
-	struct addr client, server;
-	/* One after the other, never both. */
-	union {
-		struct dial dial;
-		struct relay relay;
-	};
-};
 
 static const unsigned may_follow[] = {
 	[FLOW_NEW] = BIT(FLOW_DIAL) | BIT(FLOW_CLOSING),
@@ -52,7 +33,9 @@ static void log_flow(const struct flow *f)
 		.client = f->client,
 		.backend = f->plan->backend->section.name,
 		.server = f->server,
-		.path = f->plan->path->name,
+		.path = flow_path_name(f),
+		.up = flow_moved(f, CLIENT),
+		.down = flow_moved(f, SERVER),
 		.connect_ms = f->connect_ms,
 		.ms = f->flows->host.now - f->started,
 		.why = (enum why)f->why,
@@ -61,13 +44,39 @@ static void log_flow(const struct flow *f)
 
 	if (!log_wants(LOG_INFO))
 		return;
-	if (f->relayed) {
-		r.path = relay_path_name(&f->relay);
-		r.up = f->relay.half[CLIENT].moved;
-		r.down = f->relay.half[SERVER].moved;
-	}
 	record_line(&r, log_format(), &line);
 	log_line(&line);
+}
+
+uint64_t flow_moved(const struct flow *f, enum side from)
+{
+	return f->relayed ? f->relay.half[from].moved : 0;
+}
+
+/* The other half of enroll(). */
+static void settle_accounts(struct flow *f)
+{
+	struct ledger *l = &f->flows->ledger;
+	struct account *listener = &l->accounts[f->plan->account];
+	struct account *backend = &l->accounts[f->plan->backend_account];
+
+	l->ends[f->why]++;
+	l->up += flow_moved(f, CLIENT);
+	l->down += flow_moved(f, SERVER);
+	listener->live--;
+	listener->up += flow_moved(f, CLIENT);
+	listener->down += flow_moved(f, SERVER);
+	if (f->relayed) {
+		ledger_count_path(l, relay_path_name(&f->relay));
+		backend->live--;
+		backend->up += flow_moved(f, CLIENT);
+		backend->down += flow_moved(f, SERVER);
+	} else if (why_is_refusal((enum why)f->why)) {
+		l->refusals[f->why]++;
+		listener->refused++;
+	} else {
+		backend->refused++;
+	}
 }
 
 static void drop_client(struct flow *f, bool reset)
@@ -80,10 +89,9 @@ static void drop_client(struct flow *f, bool reset)
 	f->client_fd = -1;
 }
 
-/* The one way out; the first reason wins. Anything but an orderly end resets both legs. */
-static void flow_close(struct flow *f, enum why why)
+/* The one way out; the first reason wins. */
+static void flow_end(struct flow *f, enum why why, bool reset)
 {
-	bool reset = why != WHY_CLIENT_EOF && why != WHY_SERVER_EOF;
 	enum flow_state was = (enum flow_state)f->state;
 
 	if (was == FLOW_CLOSING)
@@ -98,10 +106,16 @@ static void flow_close(struct flow *f, enum why why)
 	drop_client(f, reset);
 	list_del(&f->node);
 	list_add(&f->flows->dying, &f->node);
+	settle_accounts(f);
 	log_flow(f);
 }
 
-static void on_relay_ended(struct relay *r, enum relay_end end)
+void flow_close(struct flow *f, enum why why)
+{
+	flow_end(f, why, why != WHY_CLIENT_EOF && why != WHY_SERVER_EOF);
+}
+
+void flow_relay_ended(struct relay *r, enum relay_end end)
 {
 	struct flow *f = container_of(r, struct flow, relay);
 
@@ -113,6 +127,26 @@ static void on_relay_ended(struct relay *r, enum relay_end end)
 		flow_close(f, WHY_ERROR);
 }
 
+/* At rest for so long, a flow that has to go may go. */
+#define REST 1000
+
+/* Where nobody loses anything by it, the end comes before the deadline. */
+static msec_t tick_drain(struct flow *f, msec_t now)
+{
+	msec_t rested = f->relay.last_moved + REST;
+
+	if (now >= f->drain_due) {
+		flow_close(f, WHY_DRAIN);
+		return TIMER_NONE;
+	}
+	if (!profile_ends_idle(f->plan->profile))
+		return f->drain_due;
+	if (now < rested || !relay_at_rest(&f->relay))
+		return min_of(f->drain_due, max_of(rested, now + REST / 2));
+	flow_end(f, WHY_DRAIN, false);
+	return TIMER_NONE;
+}
+
 /* Traffic only stamps relay.last_moved; here is decided what that means. */
 static msec_t tick_relay(struct flow *f, msec_t now)
 {
@@ -121,12 +155,16 @@ static msec_t tick_relay(struct flow *f, msec_t now)
 	msec_t limit = half ? min_of(t->half_closed, t->idle) : t->idle;
 	/* A half-close may come at any time: look again before its limit could have passed. */
 	msec_t look = half ? limit : min_of(limit, t->half_closed);
+	msec_t drain = f->drain_due ? tick_drain(f, now) : TIMER_NONE;
+
+	if (f->state == FLOW_CLOSING)
+		return TIMER_NONE;
 
 	if (now - f->relay.last_moved >= limit) {
 		flow_close(f, half ? WHY_HALF_CLOSED : WHY_IDLE);
 		return TIMER_NONE;
 	}
-	return min_of(f->relay.last_moved + limit, now + look);
+	return min_of(drain, min_of(f->relay.last_moved + limit, now + look));
 }
 
 static msec_t flow_tick(struct timer *t, msec_t now)
@@ -135,29 +173,16 @@ static msec_t flow_tick(struct timer *t, msec_t now)
 
 	if (f->state == FLOW_RELAY)
 		return tick_relay(f, now);
+	if (f->drain_due && now >= f->drain_due) {
+		flow_close(f, WHY_DRAIN);
+		return TIMER_NONE;
+	}
+	if (now < f->dial_due)
+		return min_of(f->dial_due, f->drain_due ? f->drain_due : TIMER_NONE);
 	/* The next address, if there is one, gets its own time. */
 	dial_expire(&f->dial);
-	return f->state == FLOW_DIAL ? now + f->plan->backend->connect_timeout : TIMER_NONE;
-}
-
-static enum why why_not_connected(int error)
-{
-	switch (error) {
-	case -ETIMEDOUT:
-		return WHY_CONNECT_TIMEOUT;
-	case -ECONNRESET:
-	case -EPIPE:
-		/* It had accepted: a refusal answers the SYN with ECONNREFUSED. */
-		return WHY_SERVER_RESET;
-	case -ECONNREFUSED:
-	case -EHOSTUNREACH:
-	case -ENETUNREACH:
-	case -EACCES:
-	case -EPERM:
-		return WHY_CONNECT_REFUSED;
-	default:
-		return WHY_ERROR;
-	}
+	f->dial_due = now + f->plan->backend->connect_timeout;
+	return f->state == FLOW_DIAL ? f->dial_due : TIMER_NONE;
 }
 
 /* Not for each flow: what fails for one fails for thousands, and their lines say it too. */
@@ -188,6 +213,8 @@ static void start_relay(struct flow *f, int server_fd)
 	f->connect_ms = (uint32_t)(fs->host.now - f->started);
 	f->client_fd = -1;
 	f->relayed = true;
+	fs->ledger.accounts[f->plan->backend_account].accepted++;
+	fs->ledger.accounts[f->plan->backend_account].live++;
 	flow_enter(f, FLOW_RELAY);
 	relay_start(&f->relay, &fs->host, f->plan->path, client_fd, server_fd);
 	timer_set(fs->timers, &f->timer, tick_relay(f, fs->host.now));
@@ -205,9 +232,9 @@ static void on_dialled(struct dial *d, int fd)
 		start_relay(f, fd);
 		return;
 	}
-	if (why_not_connected(error) == WHY_ERROR)
+	if (why_of_connect(error) == WHY_ERROR)
 		say_why_error(f, error);
-	flow_close(f, why_not_connected(error));
+	flow_close(f, why_of_connect(error));
 }
 
 static bool read_name(int fd, int (*call)(int, struct sockaddr *, socklen_t *), struct addr *out)
@@ -252,16 +279,22 @@ static struct flow *enroll(struct flows *fs, const struct plan_entry *plan, int 
 			    .id = fs->next_id,
 			    .client_fd = fd,
 			    .started = fs->host.now,
+			    .looked = fs->host.now,
 			    .connect_ms = CONNECT_NONE,
 			    .timer.tick = flow_tick };
 	fs->next_id += fs->id_step;
 	fs->count++;
+	fs->ledger.accepted++;
+	fs->ledger.accounts[plan->account].accepted++;
+	fs->ledger.accounts[plan->account].live++;
+	generation_get(plan->generation);
 	list_init(&f->node);
 	list_add(&fs->live, &f->node);
 	return f;
 }
 
-void flow_open(struct flows *fs, const struct plan_entry *plan, int fd, bool admitted)
+void flow_open(struct flows *fs, const struct plan_entry *plan, int fd, bool admitted,
+	       msec_t drain_due)
 {
 	struct flow *f = enroll(fs, plan, fd);
 	struct addr local = { 0 };
@@ -273,9 +306,14 @@ void flow_open(struct flows *fs, const struct plan_entry *plan, int fd, bool adm
 		return;
 	}
 	f->admitted = admitted;
+	f->drain_due = drain_due;
 	if (!read_name(fd, getpeername, &f->client)) {
 		/* Gone before we looked: ENOTCONN. */
 		flow_close(f, WHY_CLIENT_RESET);
+		return;
+	}
+	if (fs->bans && ban_set_has(fs->bans, &f->client, fs->host.now)) {
+		flow_close(f, WHY_DENIED);
 		return;
 	}
 	if (!admitted) {
@@ -285,11 +323,12 @@ void flow_open(struct flows *fs, const struct plan_entry *plan, int fd, bool adm
 	if (plan->backend->send_proxy != PP_OFF)
 		read_name(fd, getsockname, &local);
 	flow_enter(f, FLOW_DIAL);
-	timer_set(fs->timers, &f->timer, fs->host.now + plan->backend->connect_timeout);
+	f->dial_due = fs->host.now + plan->backend->connect_timeout;
+	timer_set(fs->timers, &f->timer, drain_due ? min_of(f->dial_due, drain_due) : f->dial_due);
 	dial_start(&f->dial, fs->host.ring, &plan->dial, &f->client, &local, on_dialled);
 }
 
-static bool reap(struct flow *f)
+bool flow_reap(struct flow *f)
 {
 	struct flows *fs = f->flows;
 
@@ -298,62 +337,30 @@ static bool reap(struct flow *f)
 	list_del(&f->node);
 	if (f->admitted)
 		admit_leave(fs->admit);
+	generation_put(f->plan->generation);
 	f->node.next = (struct list *)fs->unused;
 	fs->unused = f;
 	fs->count--;
 	return true;
 }
 
-static void run_spent(struct flows *fs)
+void flow_drain(struct flow *f, msec_t due)
 {
-	struct list again, *node;
-
-	/* Those that spend their share again wait for the next turn. */
-	list_init(&again);
-	while ((node = list_pop(&fs->host.runnable)))
-		list_add(&again, node);
-	while ((node = list_pop(&again)))
-		relay_resume(container_of(node, struct relay, runnable));
+	f->drain_due = f->drain_due ? min_of(f->drain_due, due) : due;
+	/* Its own tick decides what that means for it. */
+	timer_set(f->flows->timers, &f->timer, f->flows->host.now);
 }
 
-size_t flows_sweep(struct flows *fs)
+const char *flow_state_name(const struct flow *f)
 {
-	size_t freed = 0;
+	static const char *const names[] = {
+		[FLOW_NEW] = "new", [FLOW_DIAL] = "dial", [FLOW_RELAY] = "relay", [FLOW_CLOSING] = "closing"
+	};
 
-	run_spent(fs);
-	list_each(node, &fs->dying)
-		freed += reap(container_of(node, struct flow, node));
-	return freed;
+	return names[f->state];
 }
 
-void flows_close_all(struct flows *fs, enum why why)
+const char *flow_path_name(const struct flow *f)
 {
-	list_each(node, &fs->live)
-		flow_close(container_of(node, struct flow, node), why);
-}
-
-void flows_init(struct flows *fs, struct timers *timers, struct admit *admit, uint64_t first,
-		uint64_t step)
-{
-	fs->timers = timers;
-	fs->admit = admit;
-	fs->next_id = first;
-	fs->id_step = step;
-	fs->host.ended = on_relay_ended;
-	fs->unused = NULL;
-	fs->count = 0;
-	fs->complained = 0;
-	list_init(&fs->host.runnable);
-	list_init(&fs->live);
-	list_init(&fs->dying);
-}
-
-void flows_finish(struct flows *fs)
-{
-	struct flow *f;
-
-	while ((f = fs->unused)) {
-		fs->unused = (struct flow *)f->node.next;
-		free(f);
-	}
+	return f->relayed ? relay_path_name(&f->relay) : f->plan->path->name;
 }

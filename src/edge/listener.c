@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,6 +17,10 @@
  * that wait, only to refuse them. */
 #define SINGLE_BELOW 256
 
+/* Milliseconds that handshakes under way have to complete: a round trip, and a retransmission of
+ * the last of its three segments. */
+#define LEAVE_AFTER 500
+
 static int set_flag(int fd, int level, int name)
 {
 	const int on = 1;
@@ -22,14 +28,14 @@ static int set_flag(int fd, int level, int name)
 	return setsockopt(fd, level, name, &on, sizeof(on)) < 0 ? -errno : 0;
 }
 
-static int bound_socket(const struct addr *at, bool shared)
+static int bound_socket(const struct addr *at, bool alone)
 {
 	int fd = socket(at->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP), err = 0;
 
 	if (fd < 0)
 		return -errno;
 	err = set_flag(fd, SOL_SOCKET, SO_REUSEADDR);
-	if (!err && shared)
+	if (!err && !alone)
 		err = set_flag(fd, SOL_SOCKET, SO_REUSEPORT);
 	if (!err && at->sa.sa_family == AF_INET6)
 		err = set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY);
@@ -43,7 +49,7 @@ static int bound_socket(const struct addr *at, bool shared)
 
 int listener_probe(const struct addr *at)
 {
-	int fd = bound_socket(at, false);
+	int fd = bound_socket(at, true);
 
 	if (fd < 0)
 		return fd;
@@ -51,9 +57,9 @@ int listener_probe(const struct addr *at)
 	return 0;
 }
 
-int listener_open(const struct plan_entry *plan, bool shared)
+int listener_open(const struct plan_entry *plan)
 {
-	int fd = bound_socket(&plan->at, shared), err;
+	int fd = bound_socket(&plan->at, false), err;
 
 	if (fd < 0)
 		return fd;
@@ -149,13 +155,31 @@ static void on_accept(struct op *op, int res)
 		ring_cancel(l->ring, op);
 }
 
-void listener_start(struct listener *l, struct ring *ring, struct admit *admit)
+static msec_t tick_leaving(struct timer *t, msec_t now)
 {
+	(void)now;
+	listener_close(container_of(t, struct listener, leaving));
+	return TIMER_NONE;
+}
+
+void listener_start(struct listener *l, struct ring *ring, struct timers *timers,
+		    struct admit *admit)
+{
+	list_init(&l->node);
 	l->accept.done = on_accept;
+	l->leaving.tick = tick_leaving;
 	l->parked = -1;
 	l->ring = ring;
+	l->timers = timers;
 	l->admit = admit;
 	arm(l);
+}
+
+void listener_adopt(struct listener *l, const struct plan_entry *plan)
+{
+	l->plan = plan;
+	/* Connections inherit what the listening socket has when they complete (tcp(7)). */
+	leg_options_set(l->fd, &plan->client);
 }
 
 void listener_resume(struct listener *l)
@@ -167,6 +191,34 @@ void listener_resume(struct listener *l)
 		return;
 	l->paused = false;
 	arm(l);
+}
+
+/* Drops segments with SYN and without ACK. The filter of a listening socket sees each segment
+ * for it, from the TCP header on (net/ipv4/tcp_ipv4.c, tcp_filter()), also those that complete a handshake. */
+static void refuse_handshakes(int fd)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13), /* RFC 9293 3.1: the flags */
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, TH_SYN | TH_ACK),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TH_SYN, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	struct sock_fprog filter = { .len = ARRAY_LEN(code), .filter = code };
+
+	setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter));
+}
+
+void listener_leave(struct listener *l)
+{
+	if (l->closed || l->leaving.slot)
+		return;
+	if (l->inherited) {
+		listener_close(l);
+		return;
+	}
+	refuse_handshakes(l->fd);
+	timer_set(l->timers, &l->leaving, timer_now() + LEAVE_AFTER);
 }
 
 /* Closing would reset them. */
@@ -184,9 +236,16 @@ void listener_close(struct listener *l)
 	if (l->closed)
 		return;
 	l->closed = true;
+	timer_stop(l->timers, &l->leaving);
 	take_parked(l);
-	take_waiting(l);
+	if (!l->inherited)
+		take_waiting(l);
 	ring_cancel(l->ring, &l->accept);
 	ring_close_fd(l->ring, l->fd);
 	l->fd = -1;
+}
+
+bool listener_gone(const struct listener *l)
+{
+	return l->closed && !l->accept.armed;
 }

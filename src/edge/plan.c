@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "config/keys.h"
+#include "config/lint_story.h"
 #include "config/profile.h"
 #include "config/value.h"
 #include "relay/paths.h"
@@ -78,9 +79,10 @@ static void check_twins(const struct plan *p, struct report *report)
 	for (size_t i = 0; i < p->count; i++)
 		for (size_t j = 0; j < i; j++)
 			if (addr_equal(&p->at[i].at, &p->at[j].at))
-				report_add(
+				report_lint(
 					report,
 					key_line(SECTION_LISTEN, &p->at[i].conf->section, "ports"),
+					0, lint_story(LINT_ADDRESS_TWICE)->code,
 					"ports: %s belongs to [listen %s] in line %d already",
 					addr_format(&p->at[i].at, text),
 					p->at[j].conf->section.name, p->at[j].conf->section.line);

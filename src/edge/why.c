@@ -1,5 +1,7 @@
 #include "edge/why.h"
 
+#include <errno.h>
+
 static const struct {
 	const char *name, *help;
 } reasons[WHY_COUNT] = {
@@ -32,6 +34,41 @@ static const struct {
 	[WHY_ERROR] = { "error",
 			"tailsplice could not go on: memory, descriptors or source ports ran out" },
 };
+
+enum why why_of_connect(int error)
+{
+	switch (error) {
+	case -ETIMEDOUT:
+		return WHY_CONNECT_TIMEOUT;
+	case -ECONNRESET:
+	case -EPIPE:
+		/* It had accepted: a refusal answers the SYN with ECONNREFUSED. */
+		return WHY_SERVER_RESET;
+	case -ECONNREFUSED:
+	case -EHOSTUNREACH:
+	case -ENETUNREACH:
+	case -EACCES:
+	case -EPERM:
+		return WHY_CONNECT_REFUSED;
+	default:
+		return WHY_ERROR;
+	}
+}
+
+bool why_is_refusal(enum why w)
+{
+	switch (w) {
+	case WHY_DENIED:
+	case WHY_LIMIT_SOURCE:
+	case WHY_LIMIT_RATE:
+	case WHY_LIMIT_FLOWS:
+	case WHY_BAD_PROXY:
+	case WHY_NO_ROUTE:
+		return true;
+	default:
+		return false;
+	}
+}
 
 const char *why_name(enum why w)
 {

@@ -4,9 +4,13 @@
 #include <poll.h>
 #include <semaphore.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/memory.h"
+#include "edge/flows.h"
+#include "edge/listener.h"
 #include "engine/pipes.h"
 
 /* The worker's one buffer. What a slow reader leaves of it is kept per half, so it is also the
@@ -19,20 +23,17 @@
 /* A paused listener looks again even if no flow of this worker ended: another's may have. */
 #define RESUME_EVERY 100
 
-struct order {
-	struct letter letter;
-	enum worker_order what;
-};
-
 struct state {
 	struct worker *worker;
 	struct ring *ring;
 	struct timers timers;
 	struct pipes pipes;
 	struct flows flows;
+	struct list listeners;
 	struct op mail;
-	struct timer trim, resume, deadline;
-	bool draining, halted;
+	struct timer trim, resume;
+	struct order *farewell; /* ORDER_ENDED, made while there is memory */
+	bool ending, halted;
 	sem_t started;
 	int error; /* of the start */
 };
@@ -41,22 +42,25 @@ static void on_accepted(struct listener *l, int fd, bool admitted)
 {
 	struct state *s = l->owner;
 
-	flow_open(&s->flows, l->plan, fd, admitted);
+	flow_open(&s->flows, l->plan, fd, admitted, l->drain_due);
 	if (l->paused)
 		timer_set(&s->timers, &s->resume, s->flows.host.now + RESUME_EVERY);
 }
 
 static void resume_listeners(struct state *s)
 {
-	for (size_t i = 0; i < s->worker->nlisteners; i++)
-		listener_resume(&s->worker->listeners[i]);
+	list_each(node, &s->listeners)
+		listener_resume(container_of(node, struct listener, node));
 }
 
 static bool any_paused(const struct state *s)
 {
-	for (size_t i = 0; i < s->worker->nlisteners; i++)
-		if (s->worker->listeners[i].paused && !s->worker->listeners[i].closed)
+	list_each(node, &s->listeners) {
+		const struct listener *l = container_of(node, struct listener, node);
+
+		if (l->paused && !l->closed)
 			return true;
+	}
 	return false;
 }
 
@@ -76,30 +80,145 @@ static msec_t tick_trim(struct timer *t, msec_t now)
 	return s->pipes.nopen ? now + TRIM_EVERY : TIMER_NONE;
 }
 
-static msec_t tick_deadline(struct timer *t, msec_t now)
+static struct listener *find_listener(struct state *s, const struct addr *at)
 {
-	struct state *s = container_of(t, struct state, deadline);
+	list_each(node, &s->listeners) {
+		struct listener *l = container_of(node, struct listener, node);
 
-	(void)now;
-	flows_close_all(&s->flows, WHY_DRAIN);
-	return TIMER_NONE;
+		if (!l->closed && !l->leaving.slot && addr_equal(&l->plan->at, at))
+			return l;
+	}
+	return NULL;
 }
 
-static void drain(struct state *s)
+static void adopt(struct listener *l, const struct plan_entry *plan)
 {
-	if (s->draining)
+	struct generation *was = l->plan->generation;
+
+	generation_get(plan->generation);
+	listener_adopt(l, plan);
+	generation_put(was);
+}
+
+static void add_listener(struct state *s, struct order_place *p)
+{
+	struct listener *l = memory_zeroed(1, sizeof(*l));
+
+	l->fd = p->fd;
+	l->plan = p->plan;
+	l->inherited = p->inherited;
+	l->owner = s;
+	l->accepted = on_accepted;
+	p->fd = -1;
+	generation_get(l->plan->generation);
+	listener_start(l, s->ring, &s->timers, s->worker->admit);
+	list_add(&s->listeners, &l->node);
+}
+
+static bool is_wanted(const struct order *o, const struct listener *l)
+{
+	for (size_t i = 0; i < o->serve.count; i++)
+		if (o->serve.at[i].plan == l->plan)
+			return true;
+	return false;
+}
+
+static void serve(struct state *s, struct order *o)
+{
+	if (s->ending)
 		return;
-	s->draining = true;
-	for (size_t i = 0; i < s->worker->nlisteners; i++)
-		listener_close(&s->worker->listeners[i]);
-	timer_set(&s->timers, &s->deadline, s->flows.host.now + s->worker->drain);
+	ledger_make_room(&s->flows.ledger, o->serve.accounts);
+	for (size_t i = 0; i < o->serve.count; i++) {
+		struct order_place *p = &o->serve.at[i];
+		struct listener *l = p->fd < 0 ? find_listener(s, &p->plan->at) : NULL;
+
+		if (l)
+			adopt(l, p->plan);
+		else if (p->fd >= 0)
+			add_listener(s, p);
+		else
+			panic("a listener that should go on is not there");
+	}
+	list_each(node, &s->listeners) {
+		struct listener *l = container_of(node, struct listener, node);
+
+		if (!is_wanted(o, l))
+			listener_leave(l);
+	}
 }
 
-static void obey(struct state *s, enum worker_order what)
+static void drain(struct state *s, const struct order *o)
 {
-	drain(s);
-	if (what == WORKER_HALT)
-		flows_close_all(&s->flows, WHY_DRAIN);
+	msec_t due = s->flows.host.now + o->drain.limit;
+
+	list_each(node, &s->listeners) {
+		struct listener *l = container_of(node, struct listener, node);
+
+		if (*o->drain.listener &&
+		    strcmp(l->plan->conf->section.name, o->drain.listener) != 0)
+			continue;
+		l->drain_due = due;
+		listener_leave(l);
+	}
+	flows_drain(&s->flows, o->drain.listener, due);
+	if (!*o->drain.listener)
+		s->ending = true;
+}
+
+static void halt(struct state *s)
+{
+	s->ending = true;
+	list_each(node, &s->listeners)
+		listener_close(container_of(node, struct listener, node));
+	flows_close_all(&s->flows, WHY_DRAIN);
+}
+
+static void renew_bans(struct state *s, struct order *o)
+{
+	struct ban_set *was = s->flows.bans;
+
+	s->flows.bans = o->ban.set;
+	o->ban.set = was;
+	if (o->ban.is_new)
+		o->ban.ended = flows_deny(&s->flows, &o->ban.net);
+}
+
+static void obey(struct state *s, struct order *o)
+{
+	switch (o->kind) {
+	case ORDER_SERVE:
+		serve(s, o);
+		break;
+	case ORDER_DRAIN:
+		drain(s, o);
+		break;
+	case ORDER_HALT:
+		halt(s);
+		break;
+	case ORDER_BAN:
+		renew_bans(s, o);
+		break;
+	case ORDER_KILL:
+		o->kill.found = flows_kill(&s->flows, o->kill.id);
+		break;
+	case ORDER_LOOK:
+		flows_look(&s->flows, &o->look);
+		break;
+	case ORDER_LIST:
+		flows_list(&s->flows, &o->list);
+		break;
+	case ORDER_PING:
+	case ORDER_ENDED:
+		break;
+	}
+}
+
+static void send_back(struct worker *w, struct order *o)
+{
+	if (w->replies)
+		mailbox_post(w->replies, &o->letter);
+	else
+		order_free(o);
 }
 
 static void on_mail(struct op *op, int res)
@@ -115,8 +234,8 @@ static void on_mail(struct op *op, int res)
 		struct order *o = container_of(l, struct order, letter);
 
 		next = l->next;
-		obey(s, o->what);
-		free(o);
+		obey(s, o);
+		send_back(s->worker, o);
 	}
 	if (!op->armed)
 		ring_poll(s->ring, op, s->worker->mailbox.fd, POLLIN);
@@ -142,22 +261,25 @@ static bool open_state(struct state *s)
 	flows_init(&s->flows, &s->timers, w->admit, w->index + 1, w->of);
 	s->trim.tick = tick_trim;
 	s->resume.tick = tick_resume;
-	s->deadline.tick = tick_deadline;
 	s->mail.done = on_mail;
+	list_init(&s->listeners);
+	s->farewell = order_new(ORDER_ENDED);
+	s->farewell->ended = w;
 	return true;
 }
 
-static void start_listening(struct state *s)
+/* Those that the kernel let go. */
+static void sweep_listeners(struct state *s)
 {
-	struct worker *w = s->worker;
+	list_each(node, &s->listeners) {
+		struct listener *l = container_of(node, struct listener, node);
 
-	ring_poll(s->ring, &s->mail, w->mailbox.fd, POLLIN);
-	for (size_t i = 0; i < w->nlisteners; i++) {
-		w->listeners[i].owner = s;
-		w->listeners[i].accepted = on_accepted;
-		listener_start(&w->listeners[i], s->ring, w->admit);
+		if (!listener_gone(l))
+			continue;
+		list_del(&l->node);
+		generation_put(l->plan->generation);
+		free(l);
 	}
-	ring_wait(s->ring, 0);
 }
 
 static void turn(struct state *s)
@@ -171,25 +293,18 @@ static void turn(struct state *s)
 	timers_run(&s->timers, host->now);
 	if (flows_sweep(&s->flows))
 		resume_listeners(s);
+	sweep_listeners(s);
 	if (any_paused(s) && !s->resume.slot)
 		timer_set(&s->timers, &s->resume, host->now + RESUME_EVERY);
 	if (s->pipes.nopen && !s->trim.slot)
 		timer_set(&s->timers, &s->trim, host->now + TRIM_EVERY);
 }
 
-static bool accept_armed(const struct state *s)
-{
-	for (size_t i = 0; i < s->worker->nlisteners; i++)
-		if (s->worker->listeners[i].accept.armed)
-			return true;
-	return false;
-}
-
 static void close_state(struct state *s)
 {
 	s->halted = true;
 	ring_cancel(s->ring, &s->mail);
-	while (s->mail.armed || accept_armed(s)) {
+	while (s->mail.armed) {
 		ring_wait(s->ring, 100);
 		ring_dispatch(s->ring);
 	}
@@ -206,48 +321,55 @@ static void *run(void *arg)
 	bool open = open_state(s);
 
 	if (open)
-		start_listening(s);
+		ring_poll(s->ring, &s->mail, s->worker->mailbox.fd, POLLIN);
 	sem_post(&s->started);
 	if (!open)
 		return NULL;
 	/* A client accepted before the cancel took hold is a flow like any other. */
-	while (!s->draining || s->flows.count || accept_armed(s))
+	while (!s->ending || s->flows.count || !list_empty(&s->listeners))
 		turn(s);
 	close_state(s);
+	send_back(s->worker, s->farewell);
 	return NULL;
+}
+
+static int start_thread(struct worker *w, struct state *s)
+{
+	int err = -pthread_create(&w->thread, NULL, run, s);
+
+	if (err)
+		return err;
+	while (sem_wait(&s->started) < 0)
+		;
+	if (s->error)
+		pthread_join(w->thread, NULL);
+	return s->error;
 }
 
 int worker_start(struct worker *w)
 {
 	struct state *s = calloc(1, sizeof(*s));
-	int err;
+	int err = s ? mailbox_open(&w->mailbox) : -ENOMEM;
 
-	if (!s)
-		return -ENOMEM;
+	if (err) {
+		free(s);
+		return err;
+	}
 	s->worker = w;
 	sem_init(&s->started, 0, 0);
-	err = -pthread_create(&w->thread, NULL, run, s);
+	err = start_thread(w, s);
 	if (!err) {
-		while (sem_wait(&s->started) < 0)
-			;
-		err = s->error;
-		if (err)
-			pthread_join(w->thread, NULL);
-	}
-	if (err)
-		free(s);
-	else
 		w->state = s;
+		return 0;
+	}
+	mailbox_close(&w->mailbox);
+	sem_destroy(&s->started);
+	free(s);
 	return err;
 }
 
-void worker_tell(struct worker *w, enum worker_order order)
+void worker_tell(struct worker *w, struct order *o)
 {
-	struct order *o = malloc(sizeof(*o));
-
-	if (!o)
-		panic("out of memory");
-	o->what = order;
 	mailbox_post(&w->mailbox, &o->letter);
 }
 
@@ -257,16 +379,29 @@ void worker_join(struct worker *w)
 		pthread_join(w->thread, NULL);
 }
 
+struct order *worker_undone(struct worker *w)
+{
+	struct letter *first = mailbox_take(&w->mailbox), *next;
+
+	if (!first)
+		return NULL;
+	/* One at a time: the rest goes back, in order. */
+	for (struct letter *l = first->next; l; l = next) {
+		next = l->next;
+		mailbox_post(&w->mailbox, l);
+	}
+	return container_of(first, struct order, letter);
+}
+
 void worker_free(struct worker *w)
 {
-	struct letter *l, *next;
+	struct order *o;
 
 	if (!w->state)
 		return;
-	for (l = mailbox_take(&w->mailbox); l; l = next) {
-		next = l->next;
-		free(container_of(l, struct order, letter));
-	}
+	while ((o = worker_undone(w)))
+		order_free(o);
+	mailbox_close(&w->mailbox);
 	sem_destroy(&w->state->started);
 	free(w->state);
 	w->state = NULL;

@@ -165,8 +165,6 @@ static const struct {
 	  "2:backend: there is no [backend nowhere]" },
 	{ "a backend nobody needs", MAIL STALWART "[backend other]\nserver = 192.0.2.1\n",
 	  "8:[backend other]: no listener leads to it" },
-	{ "a bare name", MAIL "[backend stalwart]\nserver = stalwart\n",
-	  "6:server: 'stalwart': expected a full name" },
 	{ "out of range", "[global]\nworkers = 0\n" MAIL STALWART,
 	  "2:workers: '0': expected a number from 1 to 256, or auto" },
 	{ "a time without unit", MAIL "idle = 10\n" STALWART,

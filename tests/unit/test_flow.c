@@ -86,7 +86,7 @@ Test(flow, the_client_ends_first)
 	expect_str(field_of(line, "down"), "16", line);
 	cr_expect(atoi(field_of(line, "connect_ms")) < 1000, "%s", line);
 	expect_str(field_of(line, "why"), "client-eof", line);
-	stand_stop(&s, WORKER_DRAIN);
+	stand_stop(&s, ORDER_DRAIN);
 }
 
 Test(flow, the_server_ends_first)
@@ -100,7 +100,7 @@ Test(flow, the_server_ends_first)
 	expect_end(e.client, 0, "an orderly end");
 	close(e.client);
 	expect_line(&s, "server-eof", "0", "11");
-	stand_stop(&s, WORKER_DRAIN);
+	stand_stop(&s, ORDER_DRAIN);
 }
 
 Test(flow, the_client_resets)
@@ -114,7 +114,7 @@ Test(flow, the_client_resets)
 	expect_end(e.server, ECONNRESET, "a cut mail never looks complete");
 	close(e.server);
 	expect_line(&s, "client-reset", "4", "0");
-	stand_stop(&s, WORKER_DRAIN);
+	stand_stop(&s, ORDER_DRAIN);
 }
 
 Test(flow, the_server_resets)
@@ -128,7 +128,7 @@ Test(flow, the_server_resets)
 	expect_end(e.client, ECONNRESET, "reset");
 	close(e.client);
 	expect_line(&s, "server-reset", "0", "3");
-	stand_stop(&s, WORKER_DRAIN);
+	stand_stop(&s, ORDER_DRAIN);
 }
 
 Test(flow, nothing_moves)
@@ -146,7 +146,7 @@ Test(flow, nothing_moves)
 	close(e.client);
 	close(e.server);
 	expect_line(&s, "idle", "0", "4");
-	stand_stop(&s, WORKER_DRAIN);
+	stand_stop(&s, ORDER_DRAIN);
 }
 
 Test(flow, half_closed_and_nothing_moves)
@@ -167,7 +167,7 @@ Test(flow, half_closed_and_nothing_moves)
 	close(e.client);
 	close(e.server);
 	expect_line(&s, "half-closed", "41", "3");
-	stand_stop(&s, WORKER_DRAIN);
+	stand_stop(&s, ORDER_DRAIN);
 }
 
 Test(flow, nobody_listens)
@@ -186,7 +186,7 @@ Test(flow, nobody_listens)
 	expect_str(field_of(line, "why"), "connect-refused", line);
 	expect_str(field_of(line, "connect_ms"), "-", line);
 	expect_str(field_of(line, "server"), addr_format(&at, text), line);
-	stand_stop(&s, WORKER_DRAIN);
+	stand_stop(&s, ORDER_DRAIN);
 }
 
 Test(flow, nobody_answers)
@@ -200,7 +200,7 @@ Test(flow, nobody_answers)
 	expect_end(client, ECONNRESET, "no answer");
 	close(client);
 	expect_line(&s, "connect-timeout", "0", "0");
-	stand_stop(&s, WORKER_DRAIN);
+	stand_stop(&s, ORDER_DRAIN);
 }
 
 /* The client does not wait for the server to be reached. */
@@ -213,7 +213,7 @@ Test(flow, the_client_is_gone_before_the_server_answers)
 	stand_start(&s, &at);
 	fd_reset(tcp_connect(&s.at));
 	cr_expect(strlen(field_of(stand_flow_line(&s), "why")) > 0, "it ends, and says so");
-	stand_stop(&s, WORKER_DRAIN);
+	stand_stop(&s, ORDER_DRAIN);
 }
 
 Test(flow, the_server_is_told_who_calls)
@@ -236,7 +236,7 @@ Test(flow, the_server_is_told_who_calls)
 	expect_end(e.client, 0, "an orderly end");
 	close(e.client);
 	expect_line(&s, "server-eof", "4", "0");
-	stand_stop(&s, WORKER_DRAIN);
+	stand_stop(&s, ORDER_DRAIN);
 }
 
 Test(flow, a_drain_lets_it_finish)
@@ -245,14 +245,14 @@ Test(flow, a_drain_lets_it_finish)
 	struct ends e;
 
 	open_ends(&s, &e);
-	worker_tell(&s.workers[0], WORKER_DRAIN);
+	stand_tell(&s, ORDER_DRAIN);
 	poll(NULL, 0, 30);
 	pass(e.client, e.server, "still here");
 	close(e.client);
 	expect_end(e.server, 0, "an orderly end");
 	close(e.server);
 	expect_line(&s, "client-eof", "10", "0");
-	stand_stop(&s, WORKER_DRAIN);
+	stand_stop(&s, ORDER_DRAIN);
 }
 
 Test(flow, a_drain_has_an_end)
@@ -261,13 +261,13 @@ Test(flow, a_drain_has_an_end)
 	struct ends e;
 
 	open_ends(&s, &e);
-	worker_tell(&s.workers[0], WORKER_DRAIN);
+	stand_tell(&s, ORDER_DRAIN);
 	expect_end(e.client, ECONNRESET, "reset");
 	expect_end(e.server, ECONNRESET, "reset");
 	close(e.client);
 	close(e.server);
 	expect_line(&s, "drain", "0", "0");
-	stand_stop(&s, WORKER_DRAIN);
+	stand_stop(&s, ORDER_DRAIN);
 }
 
 Test(flow, a_halt_has_no_patience)
@@ -276,15 +276,15 @@ Test(flow, a_halt_has_no_patience)
 	struct ends e;
 
 	open_ends(&s, &e);
-	worker_tell(&s.workers[0], WORKER_DRAIN);
+	stand_tell(&s, ORDER_DRAIN);
 	poll(NULL, 0, 20);
-	worker_tell(&s.workers[0], WORKER_HALT);
+	stand_tell(&s, ORDER_HALT);
 	expect_end(e.client, ECONNRESET, "reset");
 	expect_end(e.server, ECONNRESET, "reset");
 	close(e.client);
 	close(e.server);
 	expect_line(&s, "drain", "0", "0");
-	stand_stop(&s, WORKER_HALT);
+	stand_stop(&s, ORDER_HALT);
 }
 
 Test(flow, a_halt_while_it_connects)
@@ -296,9 +296,9 @@ Test(flow, a_halt_while_it_connects)
 	stand_start(&s, &at);
 	client = tcp_connect(&s.at);
 	poll(NULL, 0, 30);
-	worker_tell(&s.workers[0], WORKER_HALT);
+	stand_tell(&s, ORDER_HALT);
 	expect_end(client, ECONNRESET, "reset");
 	close(client);
 	expect_line(&s, "drain", "0", "0");
-	stand_stop(&s, WORKER_HALT);
+	stand_stop(&s, ORDER_HALT);
 }

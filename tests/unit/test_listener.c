@@ -17,11 +17,11 @@ static struct plan_entry entry_at(struct addr at)
 				    .client = { .keepalive = 33000, .user_timeout = 44000 } };
 }
 
-static int open_at(struct addr at, bool shared)
+static int open_at(struct addr at)
 {
 	struct plan_entry p = entry_at(at);
 
-	return listener_open(&p, shared);
+	return listener_open(&p);
 }
 
 static struct plan_entry free_entry(void)
@@ -36,11 +36,9 @@ Test(listener, an_address_is_taken_once)
 
 	expect_num(listener_probe(&p.at), 0, "free");
 	expect_num(fds_count(), before, "probe leaves nothing");
-	fd = listener_open(&p, false);
+	fd = listener_open(&p);
 	cr_assert(fd >= 0, "%d", fd);
 	expect_num(listener_probe(&p.at), -EADDRINUSE, "taken");
-	expect_num(listener_open(&p, false), -EADDRINUSE, "taken");
-	expect_num(listener_open(&p, true), -EADDRINUSE, "taken");
 	close(fd);
 	expect_num(fds_count(), before, "descriptors");
 }
@@ -48,7 +46,7 @@ Test(listener, an_address_is_taken_once)
 Test(listener, workers_share_strangers_do_not)
 {
 	struct plan_entry p = free_entry();
-	int a = listener_open(&p, true), b = listener_open(&p, true);
+	int a = listener_open(&p), b = listener_open(&p);
 
 	cr_assert(a >= 0 && b >= 0, "%d, %d", a, b);
 	expect_num(listener_probe(&p.at), -EADDRINUSE, "taken");
@@ -67,8 +65,8 @@ Test(listener, families_are_sockets_of_their_own)
 	at = tcp_closed();
 	addr_set_port(&any4, addr_port(&at));
 	addr_set_port(&any6, addr_port(&at));
-	fd6 = open_at(any6, false);
-	fd4 = open_at(any4, false);
+	fd6 = open_at(any6);
+	fd4 = open_at(any4);
 	cr_expect(fd6 >= 0 && fd4 >= 0, "%d, %d", fd6, fd4);
 	cr_expect(fd_get_option(fd6, IPPROTO_IPV6, IPV6_V6ONLY), "V6ONLY");
 	close(fd4);
@@ -81,16 +79,16 @@ Test(listener, cannot)
 
 	addr_parse(&a, "192.0.2.77", 2525);
 	expect_num(listener_probe(&a), -EADDRNOTAVAIL, "not ours");
-	expect_num(open_at(a, true), -EADDRNOTAVAIL, "not ours");
+	expect_num(open_at(a), -EADDRNOTAVAIL, "not ours");
 	fds_exhaust();
 	a = loopback(AF_INET, 0);
-	expect_num(open_at(a, true), -EMFILE, "descriptors");
+	expect_num(open_at(a), -EMFILE, "descriptors");
 }
 
 Test(listener, connections_inherit_the_options)
 {
 	struct plan_entry p = free_entry();
-	int listener = listener_open(&p, false), client = tcp_connect(&p.at), fd;
+	int listener = listener_open(&p), client = tcp_connect(&p.at), fd;
 
 	fd = accept(listener, NULL, NULL);
 	cr_assert(fd >= 0);
@@ -105,6 +103,7 @@ Test(listener, connections_inherit_the_options)
 
 static struct {
 	struct ring *ring;
+	struct timers timers;
 	struct plan_entry plan;
 	struct listener listener;
 	struct admit admit;
@@ -121,14 +120,15 @@ static void on_accepted(struct listener *l, int fd, bool admitted)
 static void set_up(size_t max_flows)
 {
 	desk.ring = ring_of_test();
+	timers_init(&desk.timers);
 	desk.plan = free_entry();
 	log_setup(LINE_LOGFMT, LOG_ERROR);
 	admit_init(&desk.admit, max_flows);
-	desk.listener = (struct listener){ .fd = listener_open(&desk.plan, false),
+	desk.listener = (struct listener){ .fd = listener_open(&desk.plan),
 					   .plan = &desk.plan,
 					   .accepted = on_accepted };
 	cr_assert(desk.listener.fd >= 0);
-	listener_start(&desk.listener, desk.ring, &desk.admit);
+	listener_start(&desk.listener, desk.ring, &desk.timers, &desk.admit);
 }
 
 static bool has_all(void *count)

@@ -102,7 +102,7 @@ Test(worker, two_share_one_address)
 		  CLIENTS);
 	pthread_join(e.thread, NULL);
 	s.fds_before = before;
-	stand_stop(&s, WORKER_DRAIN);
+	stand_stop(&s, ORDER_DRAIN);
 }
 
 /* More clients than places: none is refused, each is served in its turn. */
@@ -145,7 +145,7 @@ Test(worker, who_finds_no_place_waits)
 	expect_num(open, ARRAY_LEN(client), "lines");
 	pthread_join(e.thread, NULL);
 	s.fds_before = before;
-	stand_stop(&s, WORKER_DRAIN);
+	stand_stop(&s, ORDER_DRAIN);
 }
 
 /* A flow that is never dry must not make its worker deaf to everybody else. */
@@ -205,7 +205,7 @@ Test(worker, one_flood_does_not_drown_the_others)
 	close(down.fd);
 	close(listener);
 	s.fds_before--;
-	stand_stop(&s, WORKER_DRAIN);
+	stand_stop(&s, ORDER_DRAIN);
 }
 
 static void *knock(void *arg)
@@ -235,10 +235,9 @@ Test(worker, clients_that_come_while_it_ends)
 		stand_start(&s, &nowhere);
 		pthread_create(&knocker, NULL, knock, &s.at);
 		poll(NULL, 0, round % 5);
-		for (size_t i = 0; i < s.nworkers; i++)
-			worker_tell(&s.workers[i], round % 2 ? WORKER_DRAIN : WORKER_HALT);
+		stand_tell(&s, round % 2 ? ORDER_DRAIN : ORDER_HALT);
 		pthread_join(knocker, NULL);
-		stand_stop(&s, WORKER_HALT);
+		stand_stop(&s, ORDER_HALT);
 	}
 }
 
@@ -250,11 +249,9 @@ Test(worker, without_descriptors)
 	ring_close(NULL);
 	admit_init(&a, 1);
 	w.admit = &a;
-	cr_assert(mailbox_open(&w.mailbox) == 0);
 	fds_exhaust();
 	expect_num(worker_start(&w), -EMFILE, "start");
 	cr_expect(!w.state);
 	worker_join(&w);
 	worker_free(&w);
-	mailbox_close(&w.mailbox);
 }

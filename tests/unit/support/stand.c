@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include "../check.h"
+#include "base/memory.h"
+#include "edge/listener.h"
 #include "configs.h"
 #include "fds.h"
 #include "turns.h"
@@ -24,6 +26,7 @@ static void make_plan(struct stand *s, const struct addr *server)
 	cr_assert(pool_fill(&s->pool, &s->config->backends[0], &report));
 	report_finish(&report);
 	s->plan.at[0].dial.pool = &s->pool;
+	s->plan.at[0].backend_account = 1;
 	/* Shorter than the configuration allows: a test cannot wait for a second. */
 	if (s->idle)
 		s->plan.at[0].client.idle = s->idle;
@@ -34,19 +37,29 @@ static void make_plan(struct stand *s, const struct addr *server)
 static void start_worker(struct stand *s, size_t i)
 {
 	struct worker *w = &s->workers[i];
-	int fd = listener_open(&s->plan.at[0], s->nworkers > 1);
+	struct order *o = order_new(ORDER_SERVE);
+	int fd = listener_open(&s->plan.at[0]);
 
 	cr_assert(fd >= 0, "listen: %d", fd);
-	s->listeners[i] = (struct listener){ .fd = fd, .plan = &s->plan.at[0] };
-	*w = (struct worker){ .listeners = &s->listeners[i],
-			      .nlisteners = 1,
-			      .admit = &s->admit,
-			      .index = i,
-			      .of = s->nworkers,
-			      .pipes_budget = 8,
-			      .drain = s->drain ? s->drain : 2000 };
-	cr_assert(mailbox_open(&w->mailbox) == 0);
+	*w = (struct worker){
+		.admit = &s->admit, .index = i, .of = s->nworkers, .pipes_budget = 8
+	};
 	cr_assert(worker_start(w) == 0);
+	o->serve.at = memory_zeroed(1, sizeof(*o->serve.at));
+	o->serve.at[o->serve.count++] = (struct order_place){ .plan = &s->plan.at[0], .fd = fd };
+	o->serve.accounts = 2;
+	worker_tell(w, o);
+}
+
+void stand_tell(struct stand *s, enum order_kind kind)
+{
+	for (size_t i = 0; i < s->nworkers; i++) {
+		struct order *o = order_new(kind);
+
+		if (kind == ORDER_DRAIN)
+			o->drain.limit = s->drain ? s->drain : 2000;
+		worker_tell(&s->workers[i], o);
+	}
 }
 
 void stand_start(struct stand *s, const struct addr *server)
@@ -66,18 +79,15 @@ void stand_start(struct stand *s, const struct addr *server)
 		start_worker(s, i);
 }
 
-void stand_stop(struct stand *s, enum worker_order order)
+void stand_stop(struct stand *s, enum order_kind kind)
 {
-	for (size_t i = 0; i < s->nworkers; i++)
-		worker_tell(&s->workers[i], order);
+	stand_tell(s, kind);
 	for (size_t i = 0; i < s->nworkers; i++) {
 		struct worker *w = &s->workers[i];
 
 		worker_join(w);
-		worker_tell(w, order);
+		worker_tell(w, order_new(kind));
 		worker_free(w);
-		mailbox_close(&w->mailbox);
-		expect_num(s->listeners[i].fd, -1, "the listener is closed");
 	}
 	expect_num(s->admit.flows, 0, "places taken");
 	log_setup_fd(STDERR_FILENO);

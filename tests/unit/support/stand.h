@@ -20,7 +20,6 @@ struct stand {
 	struct pool pool;
 	struct admit admit;
 	struct worker workers[STAND_WORKERS];
-	struct listener listeners[STAND_WORKERS];
 	int log[2], fds_before;
 };
 
@@ -28,7 +27,10 @@ void stand_start(struct stand *s, const struct addr *server);
 
 /* Gives the order, waits for the threads, and fails the test when a descriptor is left. The test
  * has closed its own. */
-void stand_stop(struct stand *s, enum worker_order order);
+void stand_stop(struct stand *s, enum order_kind kind);
+
+/* The order, to every worker; a drain with s->drain. */
+void stand_tell(struct stand *s, enum order_kind kind);
 
 /* The next line of a flow; "" when none comes in a few seconds. */
 const char *stand_flow_line(struct stand *s);

@@ -1,5 +1,5 @@
 /* The whole running program, in a process of its own: signals, what it refuses, what it leaves. */
-#include "edge/edge.h"
+#include "control/supervisor.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -23,7 +23,7 @@ struct process {
 	struct addr at;
 };
 
-/* The child alone has one thread, as edge_run() wants it. */
+/* The child alone has one thread, as supervisor_run() wants it. */
 static void run(struct process *p, const char *global, const char *server)
 {
 	struct report report;
@@ -47,9 +47,7 @@ static void run(struct process *p, const char *global, const char *server)
 		report_init(&report, "test.ini");
 		c = config_parse("test.ini", text, strlen(text), &report);
 		plan_make(&plan, c, &report);
-		status = (int)edge_run(c, &plan);
-		plan_free(&plan);
-		config_free(c);
+		status = (int)supervisor_run(NULL, c, &plan);
 		report_finish(&report);
 		if (__lsan_do_leak_check)
 			__lsan_do_leak_check();
@@ -102,7 +100,7 @@ static void expect_reset(int fd, const char *label)
 	close(fd);
 }
 
-Test(edge, one_sigterm_drains)
+Test(supervisor, one_sigterm_drains)
 {
 	struct process p = { .at = tcp_closed() };
 	struct addr at;
@@ -120,11 +118,11 @@ Test(edge, one_sigterm_drains)
 		  "the flow lives");
 	close(client);
 	close(fd);
-	expect_num(status_of(&p), EDGE_DONE, "status");
+	expect_num(status_of(&p), SUPERVISOR_DONE, "status");
 	close(listener);
 }
 
-Test(edge, a_second_sigterm_ends_at_once)
+Test(supervisor, a_second_sigterm_ends_at_once)
 {
 	struct process p = { .at = tcp_closed() };
 	struct addr at;
@@ -140,11 +138,11 @@ Test(edge, a_second_sigterm_ends_at_once)
 	kill(p.pid, SIGTERM);
 	cr_expect(hear(&p, "why=drain"), "the flow's line");
 	expect_reset(client, "the flow");
-	expect_num(status_of(&p), EDGE_DONE, "status");
+	expect_num(status_of(&p), SUPERVISOR_DONE, "status");
 	close(listener);
 }
 
-Test(edge, a_sigint_ends_at_once)
+Test(supervisor, a_sigint_ends_at_once)
 {
 	struct process p = { .at = tcp_closed() };
 	struct addr at;
@@ -157,11 +155,11 @@ Test(edge, a_sigint_ends_at_once)
 	cr_assert(fd_wait(listener));
 	kill(p.pid, SIGINT);
 	expect_reset(client, "the flow");
-	expect_num(status_of(&p), EDGE_DONE, "status");
+	expect_num(status_of(&p), SUPERVISOR_DONE, "status");
 	close(listener);
 }
 
-Test(edge, signals_in_any_number)
+Test(supervisor, signals_in_any_number)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGTERM, SIGTERM, SIGINT };
 
@@ -172,27 +170,27 @@ Test(edge, signals_in_any_number)
 		cr_assert(hear(&p, "ready"));
 		for (size_t i = 0; i < ARRAY_LEN(signals); i++)
 			kill(p.pid, signals[(i + round) % ARRAY_LEN(signals)]);
-		expect_num(status_of(&p), EDGE_DONE, "status");
+		expect_num(status_of(&p), SUPERVISOR_DONE, "status");
 	}
 }
 
-Test(edge, a_port_that_is_taken)
+Test(supervisor, a_port_that_is_taken)
 {
 	struct process p;
 	int listener = tcp_listen(AF_INET, 8, &p.at);
 
 	run(&p, "workers = 2", "127.0.0.1:9");
 	cr_expect(hear(&p, "Address already in use (see `ss -ltnp`"), "which, and the remedy");
-	expect_num(status_of(&p), EDGE_ENVIRONMENT, "status");
+	expect_num(status_of(&p), SUPERVISOR_ENVIRONMENT, "status");
 	close(listener);
 }
 
-Test(edge, max_flows_beyond_the_descriptors)
+Test(supervisor, max_flows_beyond_the_descriptors)
 {
 	struct process p = { .at = tcp_closed() };
 
 	run(&p, "workers = 1\nmax-flows = 9000000", "127.0.0.1:9");
 	cr_expect(hear(&p, "raise LimitNOFILE"), "it is said");
 	kill(p.pid, SIGTERM);
-	expect_num(status_of(&p), EDGE_DONE, "status");
+	expect_num(status_of(&p), SUPERVISOR_DONE, "status");
 }

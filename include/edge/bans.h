@@ -1,0 +1,46 @@
+/* bans - networks whose clients are turned away, each for a time. The main thread keeps the list;
+ * workers read a set made of it, which never changes and is counted. */
+#ifndef TAILSPLICE_EDGE_BANS_H
+#define TAILSPLICE_EDGE_BANS_H
+
+#include <time.h>
+
+#include "base/bits.h"
+#include "base/net.h"
+
+/* More are refused: the set is made anew at each change. */
+#define BANS_MAX 65536
+
+struct ban {
+	struct net net;
+	msec_t until; /* TIMER_NONE: until it is lifted */
+	time_t since; /* wall clock */
+};
+
+struct bans {
+	struct ban *at;
+	size_t count;
+};
+
+/* Banned again, the new time holds. 0, or -ENOSPC. */
+int bans_add(struct bans *b, const struct net *net, msec_t until);
+
+/* 0; -ENOENT: it is not banned, and *wider, when not NULL, is the ban that covers it or NULL. */
+int bans_remove(struct bans *b, const struct net *net, const struct ban **wider);
+
+/* Forgets those that are over; when the next will be (TIMER_NONE: never). */
+msec_t bans_expire(struct bans *b, msec_t now);
+
+void bans_finish(struct bans *b);
+
+/* For the workers. NULL when nothing is banned. The caller is its first holder. */
+struct ban_set *ban_set_make(const struct bans *b);
+
+/* Both accept NULL. From any thread. */
+struct ban_set *ban_set_get(struct ban_set *s);
+void ban_set_put(struct ban_set *s);
+
+/* Banned now? The longest ban that covers the address decides. */
+bool ban_set_has(const struct ban_set *s, const struct addr *a, msec_t now);
+
+#endif

@@ -1,0 +1,208 @@
+#include "control/dispatch.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "control/answer.h"
+#include "control/drain.h"
+#include "control/reload.h"
+#include "engine/timer.h"
+
+static struct desk *desk_of(const struct session *s)
+{
+	return s->server->owner;
+}
+
+static void ask(struct session *s, enum order_kind kind, void (*done)(struct inquiry *q))
+{
+	s->inquiry.order.kind = kind;
+	s->inquiry.done = done;
+	edge_ask(&desk_of(s)->edge, &s->inquiry);
+}
+
+static struct session *session_of(struct inquiry *q)
+{
+	return container_of(q, struct session, inquiry);
+}
+
+static void on_look(struct inquiry *q)
+{
+	struct session *s = session_of(q);
+	struct ledger look = q->order.look;
+
+	ledger_make_room(&look, desk_of(s)->edge.roster.count);
+	session_answer(s, answer_status(desk_of(s), &look));
+	ledger_finish(&look);
+}
+
+static void on_list(struct inquiry *q)
+{
+	struct session *s = session_of(q);
+	struct listing list = q->order.list;
+
+	session_answer(s, answer_conns(desk_of(s), &list));
+	listing_finish(&list);
+}
+
+static void list_conns(struct session *s)
+{
+	const struct request *r = &s->request;
+	struct listing *list = &s->inquiry.order.list;
+
+	list->sort = r->sort;
+	list->limit = r->limit;
+	list->of_client = r->has_net;
+	list->client = r->net;
+	list->port = r->port;
+	memcpy(list->listener, r->listener, sizeof(list->listener));
+	ask(s, ORDER_LIST, on_list);
+}
+
+static void on_killed(struct inquiry *q)
+{
+	struct session *s = session_of(q);
+	char id[24];
+
+	snprintf(id, sizeof(id), "%08llx", (unsigned long long)q->order.kill.id);
+	if (q->order.kill.found)
+		session_answer(s, json_pack("{s:b, s:s}", "ok", 1, "killed", id));
+	else
+		session_refuse(s, "unknown", "there is no flow %s: it has ended, or never was", id);
+}
+
+static void on_banned(struct inquiry *q)
+{
+	struct session *s = session_of(q);
+	char net[NET_TEXT];
+	json_t *ttl = s->request.ttl ? json_integer((json_int_t)s->request.ttl / 1000)
+				     : json_null();
+
+	log_info("control: %s is banned, %zu of its flows ended", net_format(&s->request.net, net),
+		 q->order.ban.ended);
+	ban_set_put(q->order.ban.set);
+	session_answer(s, json_pack("{s:b, s:s, s:o, s:I}", "ok", 1, "banned", net, "ttl_s", ttl,
+				    "ended", (json_int_t)q->order.ban.ended));
+}
+
+static void on_unbanned(struct inquiry *q)
+{
+	struct session *s = session_of(q);
+	char net[NET_TEXT];
+
+	log_info("control: %s is no longer banned", net_format(&s->request.net, net));
+	ban_set_put(q->order.ban.set);
+	session_answer(s, json_pack("{s:b, s:s}", "ok", 1, "unbanned", net));
+}
+
+static void ban(struct session *s)
+{
+	const struct request *r = &s->request;
+	struct desk *d = desk_of(s);
+
+	if (bans_add(&d->bans, &r->net, r->ttl ? timer_now() + r->ttl : TIMER_NONE) < 0) {
+		session_refuse(s, "failed", "%d networks are banned: lift some, or ban wider ones",
+			       BANS_MAX);
+		return;
+	}
+	s->inquiry.order.ban.set = ban_set_make(&d->bans);
+	s->inquiry.order.ban.net = r->net;
+	s->inquiry.order.ban.is_new = true;
+	ask(s, ORDER_BAN, on_banned);
+}
+
+static void unban(struct session *s)
+{
+	const struct request *r = &s->request;
+	struct desk *d = desk_of(s);
+	const struct ban *wider = NULL;
+	char net[NET_TEXT], other[NET_TEXT];
+
+	net_format(&r->net, net);
+	if (bans_remove(&d->bans, &r->net, &wider) < 0) {
+		if (wider)
+			session_refuse(
+				s, "unknown",
+				"%s is banned as a part of %s: unban that, and ban what is to stay",
+				net, net_format(&wider->net, other));
+		else
+			session_refuse(s, "unknown", "%s is not banned", net);
+		return;
+	}
+	s->inquiry.order.ban.set = ban_set_make(&d->bans);
+	ask(s, ORDER_BAN, on_unbanned);
+}
+
+static void set_level(struct session *s)
+{
+	static const char *const levels[] = { "error", "warn", "info", "debug" };
+
+	if (s->request.has_level) {
+		log_set_level(s->request.level);
+		log_info("control: log-level %s", levels[s->request.level]);
+	}
+	session_answer(s, json_pack("{s:b, s:s}", "ok", 1, "level", levels[log_level()]));
+}
+
+static void drain(struct session *s)
+{
+	const char *name = s->request.listener;
+	struct desk *d = desk_of(s);
+
+	if (!*name) {
+		session_answer(s, json_pack("{s:b, s:n}", "ok", 1, "draining"));
+		drain_all(d, "control");
+		return;
+	}
+	if (!edge_drain(&d->edge, name, drain_limit(d))) {
+		session_refuse(s, "unknown",
+			       "there is no listener %s that accepts: see `tailsplice status`",
+			       name);
+		return;
+	}
+	log_info("control: listener %s accepts no more; a reload opens it again", name);
+	session_answer(s, json_pack("{s:b, s:s}", "ok", 1, "draining", name));
+}
+
+void dispatch(struct session *s)
+{
+	s->inquiry = (struct inquiry){ 0 };
+	switch (s->request.verb->id) {
+	case VERB_STATUS:
+		ask(s, ORDER_LOOK, on_look);
+		break;
+	case VERB_CONNS:
+		list_conns(s);
+		break;
+	case VERB_KILL:
+		s->inquiry.order.kill.id = s->request.flow;
+		ask(s, ORDER_KILL, on_killed);
+		break;
+	case VERB_BAN:
+		ban(s);
+		break;
+	case VERB_UNBAN:
+		unban(s);
+		break;
+	case VERB_BANS:
+		session_answer(s, answer_bans(desk_of(s)));
+		break;
+	case VERB_LOG_LEVEL:
+		set_level(s);
+		break;
+	case VERB_DRAIN:
+		drain(s);
+		break;
+	case VERB_RELOAD:
+		log_info("control: reload");
+		session_answer(s, reload(desk_of(s)));
+		break;
+	case VERB_COUNT:
+		break;
+	}
+}
+
+/* Workers see for themselves that a ban is over; what they hold goes with the next change. */
+msec_t dispatch_expire(struct desk *d, msec_t now)
+{
+	return bans_expire(&d->bans, now);
+}

@@ -1,0 +1,58 @@
+#include "edge/generation.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "config/config.h"
+
+static void number_entries(struct generation *g, struct roster *roster)
+{
+	char at[ADDR_TEXT];
+
+	for (size_t i = 0; i < g->plan.count; i++) {
+		struct plan_entry *e = &g->plan.at[i];
+
+		e->generation = g;
+		e->dial.pool = &g->pools[e->backend - g->config->backends];
+		e->account = roster_number(roster, e->conf->section.name, addr_format(&e->at, at));
+		e->backend_account = roster_number(roster, e->backend->section.name, NULL);
+	}
+}
+
+struct generation *generation_open(struct config *config, struct plan *plan, struct roster *roster,
+				   struct report *report)
+{
+	struct generation *g = memory_zeroed(1, sizeof(*g));
+	bool ok = true;
+
+	atomic_init(&g->holders, 1);
+	g->config = config;
+	g->plan = *plan;
+	g->pools = memory_zeroed(config->nbackends, sizeof(*g->pools));
+	*plan = (struct plan){ 0 };
+	for (size_t i = 0; i < config->nbackends; i++)
+		ok &= pool_fill(&g->pools[i], &config->backends[i], report);
+	if (!ok) {
+		generation_put(g);
+		return NULL;
+	}
+	number_entries(g, roster);
+	return g;
+}
+
+struct generation *generation_get(struct generation *g)
+{
+	if (g)
+		atomic_fetch_add_explicit(&g->holders, 1, memory_order_relaxed);
+	return g;
+}
+
+void generation_put(struct generation *g)
+{
+	if (!g || atomic_fetch_sub_explicit(&g->holders, 1, memory_order_acq_rel) > 1)
+		return;
+	plan_free(&g->plan);
+	config_free(g->config);
+	free(g->pools);
+	free(g);
+}

@@ -1,0 +1,102 @@
+#include "edge/ledger.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/memory.h"
+
+void ledger_init(struct ledger *l)
+{
+	*l = (struct ledger){ 0 };
+}
+
+void ledger_finish(struct ledger *l)
+{
+	free(l->accounts);
+	ledger_init(l);
+}
+
+void ledger_make_room(struct ledger *l, size_t count)
+{
+	struct account *more;
+
+	if (count <= l->count)
+		return;
+	more = memory_zeroed(count, sizeof(*more));
+	if (l->count)
+		memcpy(more, l->accounts, l->count * sizeof(*more));
+	free(l->accounts);
+	l->accounts = more;
+	l->count = count;
+}
+
+static void add_path(struct ledger *l, const char *name, uint64_t flows)
+{
+	for (size_t i = 0; i < LEDGER_PATHS; i++) {
+		if (l->paths[i].name && strcmp(l->paths[i].name, name) != 0)
+			continue;
+		l->paths[i].name = name;
+		l->paths[i].flows += flows;
+		return;
+	}
+}
+
+void ledger_count_path(struct ledger *l, const char *name)
+{
+	add_path(l, name, 1);
+}
+
+void ledger_copy(struct ledger *to, const struct ledger *from)
+{
+	ledger_init(to);
+	ledger_add(to, from);
+}
+
+void ledger_add(struct ledger *to, const struct ledger *from)
+{
+	ledger_make_room(to, from->count);
+	for (size_t i = 0; i < from->count; i++) {
+		to->accounts[i].live += from->accounts[i].live;
+		to->accounts[i].accepted += from->accounts[i].accepted;
+		to->accounts[i].refused += from->accounts[i].refused;
+		to->accounts[i].up += from->accounts[i].up;
+		to->accounts[i].down += from->accounts[i].down;
+	}
+	to->accepted += from->accepted;
+	to->up += from->up;
+	to->down += from->down;
+	for (size_t i = 0; i < WHY_COUNT; i++) {
+		to->ends[i] += from->ends[i];
+		to->refusals[i] += from->refusals[i];
+	}
+	for (size_t i = 0; i < LEDGER_PATHS && from->paths[i].name; i++)
+		add_path(to, from->paths[i].name, from->paths[i].flows);
+}
+
+size_t roster_number(struct roster *r, const char *name, const char *address)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		const char *other = r->at[i].address;
+
+		if (strcmp(r->at[i].name, name) == 0 &&
+		    (address && other ? strcmp(address, other) == 0 : address == other))
+			return i;
+	}
+	r->at = memory_grow(r->at, r->count, sizeof(*r->at));
+	r->at[r->count] = (struct roster_entry){
+		.name = memory_text(name, strlen(name)),
+		.address = address ? memory_text(address, strlen(address)) : NULL,
+	};
+	return r->count++;
+}
+
+void roster_finish(struct roster *r)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		free(r->at[i].name);
+		free(r->at[i].address);
+	}
+	free(r->at);
+	*r = (struct roster){ 0 };
+}

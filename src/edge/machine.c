@@ -1,0 +1,79 @@
+#include "edge/machine.h"
+
+#include <linux/capability.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "edge/admit.h"
+
+/* Standard files, the log, the resolver, the signals, and some to look around with. */
+#define SPARE_FDS 18
+/* The control socket and its clients (control/server.h). */
+#define CONTROL_FDS 18
+/* A worker's ring and mailbox; and each listener, with a client that waits for a place. */
+#define WORKER_FDS 2
+
+/* Linux's own, where it is not told otherwise (ip-sysctl: ip_unprivileged_port_start). */
+#define FIRST_FREE_PORT 1024
+#define FREE_PORT_FILE	"/proc/sys/net/ipv4/ip_unprivileged_port_start"
+
+static size_t count_cores(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
+}
+
+size_t machine_workers(const struct config *c)
+{
+	return c->global.workers ? (size_t)c->global.workers : count_cores();
+}
+
+size_t machine_fixed_fds(const struct config *c, size_t workers, size_t listeners)
+{
+	return SPARE_FDS + (c->global.control ? CONTROL_FDS : 0) +
+	       workers * (WORKER_FDS + 2 * listeners);
+}
+
+static unsigned first_free_port(void)
+{
+	FILE *f = fopen(FREE_PORT_FILE, "re");
+	unsigned port = FIRST_FREE_PORT;
+
+	if (f) {
+		if (fscanf(f, "%u", &port) != 1)
+			port = FIRST_FREE_PORT;
+		fclose(f);
+	}
+	return port;
+}
+
+/* capget(2): the effective set, which bind(2) asks, and not the user's number, is what counts. */
+static bool may_bind_low(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	if (getenv("LISTEN_FDS") || syscall(SYS_capget, &head, sets) < 0)
+		return true;
+	return sets[CAP_TO_INDEX(CAP_NET_BIND_SERVICE)].effective &
+	       CAP_TO_MASK(CAP_NET_BIND_SERVICE);
+}
+
+void machine_facts(struct lint_facts *out, const struct config *c, const struct plan *plan)
+{
+	struct rlimit limit = { 0 };
+
+	*out = (struct lint_facts){ .first_free_port = first_free_port(),
+				    .may_bind_low = may_bind_low() };
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	out->fd_limit = (size_t)min_of(limit.rlim_max, (rlim_t)1 << 30);
+	out->max_flows =
+		admit_budget(out->fd_limit, machine_fixed_fds(c, machine_workers(c), plan->count))
+			.max_flows;
+}
