@@ -8,7 +8,8 @@
 
 #include "base/addr.h"
 
-enum line_format { LINE_LOGFMT, LINE_JSON };
+/* LINE_HAPROXY is for flows alone (edge/record.h); a line built field by field is logfmt then. */
+enum line_format { LINE_LOGFMT, LINE_JSON, LINE_HAPROXY };
 
 /* Below PIPE_BUF (4096), so that a line is one atomic write to a pipe (pipe(7)). */
 #define LINE_MAX_BYTES 2048

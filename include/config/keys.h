@@ -21,6 +21,7 @@ struct key {
 	bool repeats;		  /* may be given again: one more value */
 	bool continues;		  /* an indented line below adds values */
 	bool required;
+	bool example; /* shown is one, and not what holds when the key is not given */
 };
 
 /* Rows of [global], [listen NAME] or [backend NAME]; *count of them. [defaults] has none of

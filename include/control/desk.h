@@ -13,6 +13,7 @@
 
 struct desk {
 	struct edge edge;
+	struct inherited_list inherited;
 	struct server server;
 	struct bans bans;
 	const char *file; /* NULL: the configuration came with the program */

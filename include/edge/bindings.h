@@ -8,18 +8,21 @@
 #include <stddef.h>
 
 #include "config/report.h"
+#include "edge/inherited.h"
 #include "edge/order.h"
 
 struct binding {
 	struct addr at;
-	char *listener; /* its name */
-	msec_t left;	/* 0: held; else when it was let go */
-	bool v4_too;	/* inherited, and without IPV6_V6ONLY: it takes IPv4 as well */
+	char *listener;			   /* its name */
+	msec_t left;			   /* 0: held; else when it was let go */
+	const struct inherited *inherited; /* it is that socket; NULL: we bound it */
 };
 
 struct bindings {
 	struct binding *at;
 	size_t count;
+	const struct inherited_list
+		*inherited; /* lent by the caller; open, so that a reload can come back to them */
 };
 
 /* What a generation changes. */
@@ -40,6 +43,9 @@ void bindings_commit(struct bindings *b, struct bindings_change *change);
 
 /* Frees what is left of a change, committed or not. */
 void bindings_discard(struct bindings_change *change);
+
+/* Says of each inherited socket that no listener serves. */
+void bindings_note_unused(const struct bindings *b, struct report *report);
 
 /* That listener is closed by its workers ("": all): the next change binds anew. False: there is none. */
 bool bindings_leave(struct bindings *b, const char *listener);

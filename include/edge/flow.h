@@ -40,7 +40,7 @@ struct flow {
 	msec_t looked, dial_due;
 	uint32_t connect_ms;
 	int client_fd; /* until the relay takes it; -1 then */
-	uint8_t state, why;
+	uint8_t state, why, retries;
 	bool admitted, relayed;
 	struct addr client, server;
 	/* One after the other, never both. */

@@ -21,9 +21,13 @@ struct record {
 	uint32_t connect_ms; /* CONNECT_NONE: never connected */
 	msec_t ms;
 	enum why why;
+	size_t flows;				/* of the whole process, this one among them */
+	uint64_t listener_flows, backend_flows; /* of this worker, likewise */
+	uint8_t retries;			/* connects after the first */
 };
 
-/* A finished line. */
+/* A finished line. LINE_HAPROXY: option tcplog (HAProxy configuration manual 8.2.2), so that halog and
+ * whatever else reads such logs can read ours; the date is that of now less r->ms. */
 void record_line(const struct record *r, enum line_format format, struct line *out);
 
 #endif

@@ -118,7 +118,7 @@ void line_str(struct line *l, const char *key, const char *value)
 {
 	struct cursor c = field_start(l, key);
 
-	if (l->format == LINE_LOGFMT && is_bare(value))
+	if (l->format != LINE_JSON && is_bare(value))
 		put_text(&c, value);
 	else
 		put_quoted(&c, value);

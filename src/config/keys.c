@@ -64,7 +64,7 @@ static const char *set_socket_path(const struct key *k, void *field, const char 
 }
 
 /* In the order of their enums. */
-static const char *const log_words[] = { "logfmt", "json", NULL };
+static const char *const log_words[] = { "logfmt", "json", "haproxy", NULL };
 static const char *const level_words[] = { "error", "warn", "info", "debug", NULL };
 static const char *const send_proxy_words[] = { "off", "v1", "v2", NULL };
 static const char *const profile_words[] = { "auto", "smtp", "imap", "http", "https", "raw", NULL };
@@ -99,13 +99,13 @@ static const struct key global_keys[] = {
 	{.name = "max-flows", .offset = FIELD(global_conf, max_flows), .set = set_number,
 	 .fallback = "auto", .min = 1, .max = 10000000,
 	 .help = "Connections at a time; further clients wait. auto: what the descriptor limit allows."},
-	{.name = "user", .offset = FIELD(global_conf, user), .set = set_text, .shown = "tailsplice",
+	{.name = "user", .offset = FIELD(global_conf, user), .set = set_text, .shown = "tailsplice", .example = true,
 	 .help = "Whom to become once everything is bound, when started as root."},
 	{.name = "control", .offset = FIELD(global_conf, control), .set = set_socket_path,
-	 .shown = "/run/tailsplice/control.sock",
+	 .shown = "/run/tailsplice/control.sock", .example = true,
 	 .help = "Unix socket for `tailsplice status`, `reload` and the like; without it there is none."},
 	{.name = "log", .offset = FIELD(global_conf, log), .set = set_choice, .fallback = "logfmt",
-	 .words = log_words, .help = "How a line of the log is written: logfmt or json."},
+	 .words = log_words, .help = "How a line of the log is written: logfmt, json, or as HAProxy's tcplog (flows; the rest logfmt)."},
 	{.name = "log-level", .offset = FIELD(global_conf, log_level), .set = set_choice,
 	 .fallback = "info", .words = level_words,
 	 .help = "error, warn, info (a line for each flow) or debug."},

@@ -129,7 +129,12 @@ static bool configure(struct desk *d, struct config *config, struct plan *plan)
 	bool ok;
 
 	report_init(&report, d->file ? d->file : "-");
+	/* What cannot be used was said; everything else goes on. */
+	inherited_take(&d->inherited, &report);
+	d->edge.bindings.inherited = &d->inherited;
 	ok = edge_configure(&d->edge, config, plan, NULL, &report);
+	if (ok)
+		bindings_note_unused(&d->edge.bindings, &report);
 	report_print(&report, stderr);
 	report_finish(&report);
 	return ok;
@@ -209,6 +214,7 @@ enum supervisor_result supervisor_run(const char *file, struct config *config, s
 		turn(&s);
 	server_close(&d->server);
 	edge_close(&d->edge);
+	inherited_finish(&d->inherited);
 	bans_finish(&d->bans);
 	free(d->last_error);
 	close(s.signals);

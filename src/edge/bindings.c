@@ -1,10 +1,12 @@
 #include "edge/bindings.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/leg_options.h"
 #include "base/memory.h"
 #include "config/keys.h"
 #include "edge/listener.h"
@@ -78,12 +80,70 @@ static bool say_unbound(const struct plan_entry *p, int err, struct report *repo
 	return false;
 }
 
-static void add_place(struct bindings_change *out, const struct plan_entry *p, size_t worker,
-		      int fd)
+static struct order_place *add_place(struct bindings_change *out, const struct plan_entry *p,
+				     size_t worker, int fd)
 {
 	struct order *o = out->orders[worker];
 
-	o->serve.at[o->serve.count++] = (struct order_place){ .plan = p, .fd = fd };
+	o->serve.at[o->serve.count] = (struct order_place){ .plan = p, .fd = fd };
+	return &o->serve.at[o->serve.count++];
+}
+
+/* [::]:25 without IPV6_V6ONLY is also 0.0.0.0:25. */
+static bool serves(const struct inherited *h, const struct addr *at)
+{
+	if (addr_equal(&h->at, at))
+		return true;
+	return addr_is_any(&h->at) && h->at.sa.sa_family == AF_INET6 && !h->v6only &&
+	       addr_is_any(at) && addr_port(&h->at) == addr_port(at);
+}
+
+static bool is_name_of_another(const struct plan_entry *p, const char *name)
+{
+	const struct config *c = p->generation->config;
+
+	for (size_t i = 0; i < c->nlistens; i++)
+		if (&c->listens[i] != p->conf && strcmp(c->listens[i].section.name, name) == 0)
+			return true;
+	return false;
+}
+
+/* The address decides; a name that is another listener's speaks against it. */
+static const struct inherited *find_inherited(const struct bindings *b, const struct plan_entry *p)
+{
+	for (size_t i = 0; b->inherited && i < b->inherited->count; i++) {
+		const struct inherited *h = &b->inherited->at[i];
+
+		if (serves(h, &p->at) && !is_name_of_another(p, h->name))
+			return h;
+	}
+	return NULL;
+}
+
+static bool is_taken(const struct bindings *b, const struct inherited *h)
+{
+	for (size_t i = 0; i < b->count; i++)
+		if (!b->at[i].left && b->at[i].inherited == h)
+			return true;
+	return false;
+}
+
+/* 0, or negative errno. Others hold the socket as well: it stays what it is when we close ours. */
+static int share_place(const struct inherited *h, const struct plan_entry *p,
+		       struct bindings_change *out)
+{
+	int fd;
+
+	/* With O_NONBLOCK the ring's accept would not wait. */
+	fcntl(h->fd, F_SETFL, fcntl(h->fd, F_GETFL) & ~O_NONBLOCK);
+	leg_options_set(h->fd, &p->client);
+	for (size_t i = 0; i < out->norders; i++) {
+		fd = fcntl(h->fd, F_DUPFD_CLOEXEC, 0);
+		if (fd < 0)
+			return -errno;
+		add_place(out, p, i, fd)->inherited = true;
+	}
+	return 0;
 }
 
 /* 0, or negative errno; sockets that were opened are in the orders already. */
@@ -100,27 +160,32 @@ static int open_place(const struct bindings *b, const struct plan_entry *p,
 	return min_of(fd, 0);
 }
 
-static void keep_place(const struct plan_entry *p, struct bindings_change *out)
+static void keep_place(const struct binding *held, const struct plan_entry *p,
+		       struct bindings_change *out)
 {
 	for (size_t i = 0; i < out->norders; i++)
 		add_place(out, p, i, -1);
-	append(&out->next, &p->at, p->conf->section.name);
+	append(&out->next, &p->at, p->conf->section.name)->inherited = held->inherited;
 	out->kept++;
 }
 
 static bool prepare_entry(const struct bindings *b, const struct plan_entry *p,
 			  struct bindings_change *out, struct report *report)
 {
+	const struct binding *held = find_held(b, &p->at);
+	const struct inherited *h = held ? NULL : find_inherited(b, p);
 	int err;
 
-	if (find_held(b, &p->at)) {
-		keep_place(p, out);
+	if (held) {
+		keep_place(held, p, out);
 		return true;
 	}
-	err = open_place(b, p, out);
+	if (h && is_taken(&out->next, h))
+		return true;
+	err = h ? share_place(h, p, out) : open_place(b, p, out);
 	if (err)
 		return say_unbound(p, err, report);
-	append(&out->next, &p->at, p->conf->section.name);
+	append(&out->next, &p->at, p->conf->section.name)->inherited = h;
 	remember(&out->added, &p->at);
 	return true;
 }
@@ -146,7 +211,7 @@ bool bindings_prepare(const struct bindings *b, struct generation *g, size_t nwo
 {
 	bool ok = true;
 
-	*out = (struct bindings_change){ .norders = nworkers };
+	*out = (struct bindings_change){ .norders = nworkers, .next.inherited = b->inherited };
 	out->orders = memory_zeroed(nworkers, sizeof(*out->orders));
 	for (size_t i = 0; i < nworkers; i++) {
 		out->orders[i] = order_new(ORDER_SERVE);
@@ -179,6 +244,22 @@ void bindings_discard(struct bindings_change *change)
 	free(change->added.at);
 	free(change->removed.at);
 	*change = (struct bindings_change){ 0 };
+}
+
+void bindings_note_unused(const struct bindings *b, struct report *report)
+{
+	char at[ADDR_TEXT];
+
+	for (size_t i = 0; b->inherited && i < b->inherited->count; i++) {
+		const struct inherited *h = &b->inherited->at[i];
+
+		if (!is_taken(b, h))
+			report_lint(
+				report, 0, 1, NULL,
+				"the socket unit gives %s (%s), and no listener is for that address: its "
+				"clients wait for nobody",
+				addr_format(&h->at, at), h->name);
+	}
 }
 
 bool bindings_leave(struct bindings *b, const char *listener)

@@ -39,6 +39,10 @@ static void log_flow(const struct flow *f)
 		.connect_ms = f->connect_ms,
 		.ms = f->flows->host.now - f->started,
 		.why = (enum why)f->why,
+		.flows = atomic_load_explicit(&f->flows->admit->flows, memory_order_relaxed),
+		.listener_flows = f->flows->ledger.accounts[f->plan->account].live,
+		.backend_flows = f->flows->ledger.accounts[f->plan->backend_account].live,
+		.retries = f->retries,
 	};
 	struct line line;
 
@@ -106,8 +110,8 @@ static void flow_end(struct flow *f, enum why why, bool reset)
 	drop_client(f, reset);
 	list_del(&f->node);
 	list_add(&f->flows->dying, &f->node);
-	settle_accounts(f);
 	log_flow(f);
+	settle_accounts(f);
 }
 
 void flow_close(struct flow *f, enum why why)
@@ -226,6 +230,7 @@ static void on_dialled(struct dial *d, int fd)
 	int error = d->error;
 
 	f->server = d->to;
+	f->retries = (uint8_t)(d->attempt ? d->attempt - 1 : 0);
 	if (f->state == FLOW_CLOSING)
 		return;
 	if (fd >= 0) {

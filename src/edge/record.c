@@ -2,11 +2,87 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
+
+/* HAProxy configuration manual 8.5: who ended it, and in which phase: C connecting, D data. */
+static const char *haproxy_state(const struct record *r)
+{
+	bool data = r->connect_ms != CONNECT_NONE;
+
+	switch (r->why) {
+	case WHY_CLIENT_EOF:
+	case WHY_SERVER_EOF:
+		return "--";
+	case WHY_CLIENT_RESET:
+		return data ? "CD" : "CC";
+	case WHY_SERVER_RESET:
+		return data ? "SD" : "SC";
+	case WHY_IDLE:
+	case WHY_HALF_CLOSED:
+		return "cD";
+	case WHY_HEAD_TIMEOUT:
+		return "cR";
+	case WHY_CONNECT_TIMEOUT:
+		return "sC";
+	case WHY_NO_ADDRESS:
+	case WHY_CONNECT_REFUSED:
+	case WHY_BACKEND_DOWN:
+		return "SC";
+	case WHY_DRAIN:
+	case WHY_RELOAD:
+	case WHY_KILLED:
+		return data ? "KD" : "KC";
+	case WHY_ERROR:
+		return data ? "RD" : "RC";
+	default:
+		return data ? "KD" : "PR";
+	}
+}
+
+static void haproxy_date(msec_t ago, char *out, size_t size)
+{
+	struct timespec now;
+	struct tm parts;
+	char text[32];
+	int64_t ms;
+	time_t t;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 - (int64_t)ago;
+	t = (time_t)(ms / 1000);
+	strftime(text, sizeof(text), "%d/%b/%Y:%H:%M:%S", localtime_r(&t, &parts));
+	snprintf(out, size, "%s.%03d", text, (int)(ms % 1000));
+}
+
+static void haproxy_line(const struct record *r, struct line *out)
+{
+	char client[ADDR_TEXT], server[ADDR_TEXT] = "<NOSRV>", date[48], connect[16] = "-1";
+	int n;
+
+	haproxy_date(r->ms, date, sizeof(date));
+	addr_format_host(&r->client, client);
+	if (r->server.sa.sa_family != AF_UNSPEC)
+		addr_format(&r->server, server);
+	if (r->connect_ms != CONNECT_NONE)
+		snprintf(connect, sizeof(connect), "%" PRIu32, r->connect_ms);
+	line_start(out, LINE_HAPROXY);
+	n = snprintf(out->text, sizeof(out->text),
+		     "%s:%u [%s] %.64s %.64s/%s 0/%s/%" PRIu64 " %" PRIu64 " %s %zu/%" PRIu64
+		     "/%" PRIu64 "/%" PRIu64 "/%u 0/0\n",
+		     client, addr_port(&r->client), date, r->listener, r->backend, server, connect,
+		     r->ms, r->down, haproxy_state(r), r->flows, r->listener_flows,
+		     r->backend_flows, r->backend_flows, r->retries);
+	out->used = (size_t)n;
+}
 
 void record_line(const struct record *r, enum line_format format, struct line *out)
 {
 	char text[128];
 
+	if (format == LINE_HAPROXY) {
+		haproxy_line(r, out);
+		return;
+	}
 	line_start(out, format);
 	snprintf(text, sizeof(text), "%08" PRIx64, r->flow);
 	line_str(out, "flow", text);

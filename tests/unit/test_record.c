@@ -1,6 +1,8 @@
 /* The log line of a flow is an interface: field for field. */
 #include "edge/record.h"
 
+#include <stdio.h>
+
 #include "check.h"
 #include "support/json.h"
 
@@ -88,4 +90,28 @@ Test(record, longest)
 	expect_has(text, name, "the listener is not cut");
 	expect_has(text, "\"connect_ms\":4294967294,", "connect_ms");
 	expect_has(text, "\"why\":\"client-eof\"}", "the last field");
+}
+
+/* The fields of option tcplog; the date is of this machine's time zone. */
+Test(record, as_haproxy)
+{
+	struct record r = example();
+	char date[32], rest[200];
+
+	r.flows = 7;
+	r.listener_flows = 5;
+	r.backend_flows = 4;
+	r.retries = 1;
+	expect_num(sscanf(written(&r, LINE_HAPROXY), "203.0.113.7:51234 [%31[^]]] %199[^\n]", date,
+			  rest),
+		   2, "fields");
+	expect_str(rest, "mail stalwart/100.101.102.103:25 0/3/81234 90412 -- 7/5/4/4/1 0/0",
+		   "behind the date");
+	expect_num(strlen(date), strlen("06/Feb/2009:12:12:51.443"), "date");
+	r.connect_ms = CONNECT_NONE;
+	r.server = (struct addr){ 0 };
+	r.down = 0;
+	r.why = WHY_DENIED;
+	sscanf(written(&r, LINE_HAPROXY), "203.0.113.7:51234 [%31[^]]] %199[^\n]", date, rest);
+	expect_str(rest, "mail stalwart/<NOSRV> 0/-1/81234 0 PR 7/5/4/4/1 0/0", "refused");
 }

@@ -1,4 +1,4 @@
-#include "control/inherited.h"
+#include "edge/inherited.h"
 
 #include <errno.h>
 #include <fcntl.h>

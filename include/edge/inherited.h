@@ -1,7 +1,7 @@
 /* inherited - listening sockets that the service manager opened for us (socket activation):
  * sd_listen_fds(3), LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES. Used by the main thread only. */
-#ifndef TAILSPLICE_CONTROL_INHERITED_H
-#define TAILSPLICE_CONTROL_INHERITED_H
+#ifndef TAILSPLICE_EDGE_INHERITED_H
+#define TAILSPLICE_EDGE_INHERITED_H
 
 #include <stdbool.h>
 #include <stddef.h>
