@@ -7,6 +7,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "config/model.h"
+#include "config/report.h"
+
+/* Before anything is bound: there is the `user` of the configuration, and we can become it. False, with
+ * a complaint. Changes nothing. */
+bool privileges_check(const struct global_conf *g, struct report *report);
+
 /* Becomes `user` with its groups (NULL: stays who it is) and keeps no capability but
  * CAP_NET_BIND_SERVICE, and that only if it had it; nothing it executes can gain any (no_new_privs). Cannot
  * be undone. False, with words for the operator: then the process must end. */

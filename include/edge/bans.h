@@ -3,6 +3,7 @@
 #ifndef TAILSPLICE_EDGE_BANS_H
 #define TAILSPLICE_EDGE_BANS_H
 
+#include <stdbool.h>
 #include <time.h>
 
 #include "base/bits.h"
@@ -18,14 +19,16 @@ struct ban {
 };
 
 struct bans {
-	struct ban *at;
+	struct ban *at; /* in order of family and address, a wider network before those within */
 	size_t count;
+	msec_t due; /* none is over before */
 };
 
 /* Banned again, the new time holds. 0, or -ENOSPC. */
 int bans_add(struct bans *b, const struct net *net, msec_t until);
 
-/* 0; -ENOENT: it is not banned, and *wider, when not NULL, is the ban that covers it or NULL. */
+/* 0; -ENOENT: it is not banned. Of what stays, *wider, when `wider` is not NULL, is the narrowest
+ * ban that covers it, or NULL: then its clients are turned away still. Valid until the next change. */
 int bans_remove(struct bans *b, const struct net *net, const struct ban **wider);
 
 /* Forgets those that are over; when the next will be (TIMER_NONE: never). */
@@ -40,7 +43,8 @@ struct ban_set *ban_set_make(const struct bans *b);
 struct ban_set *ban_set_get(struct ban_set *s);
 void ban_set_put(struct ban_set *s);
 
-/* Banned now? The longest ban that covers the address decides. */
+/* Banned now? The longest ban that covers the address decides. As in net_contains() an IPv4-mapped
+ * address counts as IPv4, and a network of one family covers none of the other. NULL: nothing is. */
 bool ban_set_has(const struct ban_set *s, const struct addr *a, msec_t now);
 
 #endif

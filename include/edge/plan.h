@@ -25,6 +25,9 @@ struct plan_entry {
 	size_t account, backend_account; /* numbers of the roster */
 };
 
+/* Addresses in all: each costs every worker a descriptor. */
+#define PLAN_MAX 4096
+
 struct plan {
 	struct plan_entry *at;
 	size_t count;

@@ -228,7 +228,7 @@ static bool bind_file(struct server *s, uid_t uid, gid_t gid)
 		s->device = st.st_dev;
 		s->inode = st.st_ino;
 	}
-	return listen(s->fd, 2 * SERVER_CLIENTS) == 0;
+	return listen(s->fd, 8 * SERVER_CLIENTS) == 0;
 }
 
 bool server_open(struct server *s, const char *path, uid_t uid, gid_t gid, char *why, size_t size)

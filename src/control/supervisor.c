@@ -123,6 +123,12 @@ static bool say(bool ok, const char *why)
 	return ok;
 }
 
+static void drop(struct config *config, struct plan *plan)
+{
+	plan_free(plan);
+	config_free(config);
+}
+
 static bool configure(struct desk *d, struct config *config, struct plan *plan)
 {
 	struct report report;
@@ -132,7 +138,11 @@ static bool configure(struct desk *d, struct config *config, struct plan *plan)
 	/* What cannot be used was said; everything else goes on. */
 	inherited_take(&d->inherited, &report);
 	d->edge.bindings.inherited = &d->inherited;
-	ok = edge_configure(&d->edge, config, plan, NULL, &report);
+	ok = privileges_check(&config->global, &report);
+	if (ok)
+		ok = edge_configure(&d->edge, config, plan, NULL, &report);
+	else
+		drop(config, plan);
 	if (ok)
 		bindings_note_unused(&d->edge.bindings, &report);
 	report_print(&report, stderr);

@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "engine/timer.h"
 
-/* An address as a number: IPv4 as mapped, so that one order serves both. */
+/* An address as a number. */
 typedef unsigned __int128 key_t128;
 
 struct range {
@@ -16,11 +16,17 @@ struct range {
 	msec_t until;
 };
 
+/* The families stand apart: as mapped addresses, all of IPv4 would be within a ban of ::/0. */
 struct ban_set {
 	atomic_size_t holders;
-	size_t count;
-	struct range at[]; /* in order, none meets another */
+	size_t v4, count;  /* IPv4's ranges are the first `v4` of `count` */
+	struct range at[]; /* of a family in order, none meets another */
 };
+
+static bool is_v4(const struct addr *a)
+{
+	return a->sa.sa_family == AF_INET;
+}
 
 static key_t128 key_of(const struct addr *a)
 {
@@ -35,66 +41,101 @@ static key_t128 key_of(const struct addr *a)
 
 static struct range range_of(const struct ban *b)
 {
-	unsigned width = b->net.base.sa.sa_family == AF_INET ? 32 : 128;
-	unsigned host = width - b->net.bits;
+	unsigned host = (is_v4(&b->net.base) ? 32 : 128) - b->net.bits;
 	key_t128 first = key_of(&b->net.base);
 	key_t128 tail = host == 128 ? ~(key_t128)0 : ((key_t128)1 << host) - 1;
 
 	return (struct range){ first, first | tail, b->until };
 }
 
+/* The order of the list. */
+static int compare(const struct net *a, const struct net *b)
+{
+	key_t128 x = key_of(&a->base), y = key_of(&b->base);
+
+	if (is_v4(&a->base) != is_v4(&b->base))
+		return is_v4(&a->base) ? -1 : 1;
+	if (x != y)
+		return x < y ? -1 : 1;
+	return (a->bits > b->bits) - (a->bits < b->bits);
+}
+
+/* Its place, or where it would be. */
+static size_t place_of(const struct bans *b, const struct net *net)
+{
+	size_t low = 0, high = b->count, middle;
+
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		if (compare(&b->at[middle].net, net) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool is_at(const struct bans *b, size_t i, const struct net *net)
+{
+	return i < b->count && net_equal(&b->at[i].net, net);
+}
+
 int bans_add(struct bans *b, const struct net *net, msec_t until)
 {
-	size_t i = 0;
+	size_t i = place_of(b, net);
 
-	while (i < b->count && !net_equal(&b->at[i].net, net))
-		i++;
-	if (i == BANS_MAX)
-		return -ENOSPC;
-	if (i == b->count) {
-		b->at = memory_grow(b->at, b->count++, sizeof(*b->at));
+	if (!is_at(b, i, net)) {
+		if (b->count == BANS_MAX)
+			return -ENOSPC;
+		b->at = memory_grow(b->at, b->count, sizeof(*b->at));
+		memmove(&b->at[i + 1], &b->at[i], (b->count - i) * sizeof(*b->at));
+		b->count++;
 		b->at[i] = (struct ban){ .net = *net, .since = time(NULL) };
 	}
 	b->at[i].until = until;
+	b->due = min_of(b->due, until);
 	return 0;
 }
 
-static void drop(struct bans *b, size_t i)
+/* Those that cover one network are nested, and the narrowest stands last. */
+static const struct ban *narrowest_around(const struct bans *b, const struct net *net)
 {
-	b->count--;
-	memmove(&b->at[i], &b->at[i + 1], (b->count - i) * sizeof(*b->at));
+	for (size_t i = place_of(b, net); i > 0; i--)
+		if (net_covers(&b->at[i - 1].net, net))
+			return &b->at[i - 1];
+	return NULL;
 }
 
 int bans_remove(struct bans *b, const struct net *net, const struct ban **wider)
 {
-	const struct ban *found = NULL;
+	size_t i = place_of(b, net);
+	bool found = is_at(b, i, net);
 
-	for (size_t i = 0; i < b->count; i++) {
-		if (net_equal(&b->at[i].net, net)) {
-			drop(b, i);
-			return 0;
-		}
-		if (net_covers(&b->at[i].net, net))
-			found = &b->at[i];
+	if (found) {
+		b->count--;
+		memmove(&b->at[i], &b->at[i + 1], (b->count - i) * sizeof(*b->at));
 	}
 	if (wider)
-		*wider = found;
-	return -ENOENT;
+		*wider = narrowest_around(b, net);
+	return found ? 0 : -ENOENT;
 }
 
 msec_t bans_expire(struct bans *b, msec_t now)
 {
-	msec_t next = TIMER_NONE;
 	size_t kept = 0;
 
+	/* Asked at each turn of the main thread. */
+	if (now < b->due)
+		return b->due;
+	b->due = TIMER_NONE;
 	for (size_t i = 0; i < b->count; i++) {
 		if (b->at[i].until <= now)
 			continue;
-		next = min_of(next, b->at[i].until);
+		b->due = min_of(b->due, b->at[i].until);
 		b->at[kept++] = b->at[i];
 	}
 	b->count = kept;
-	return next;
+	return b->due;
 }
 
 void bans_finish(struct bans *b)
@@ -103,22 +144,14 @@ void bans_finish(struct bans *b)
 	*b = (struct bans){ 0 };
 }
 
-/* The outer before the inner. */
-static int by_place(const void *a, const void *b)
-{
-	const struct range *x = a, *y = b;
-
-	if (x->first != y->first)
-		return x->first < y->first ? -1 : 1;
-	return x->last > y->last ? -1 : x->last < y->last;
-}
-
-/* Networks are nested or disjoint, so the ones around the current place form a stack. */
+/* Networks are nested or disjoint, so the ones around the current place form a stack, at most one
+ * for each length of a prefix. */
 struct flattening {
 	struct ban_set *out;
-	struct range *around;
+	struct range around[129];
 	size_t depth;
 	key_t128 at; /* everything before it has its range */
+	bool at_end; /* the last address has its range, and `at` is 0 again */
 };
 
 static void emit(struct flattening *f, key_t128 last)
@@ -130,11 +163,12 @@ static void leave(struct flattening *f)
 {
 	key_t128 last = f->around[f->depth - 1].last;
 
-	/* An inner one may end where the outer does. `at` is 0 again behind the last address. */
-	if (f->at <= last && !(f->at == 0 && f->out->count))
+	/* An inner one may end where the outer does. */
+	if (!f->at_end && f->at <= last)
 		emit(f, last);
 	f->depth--;
 	f->at = last + 1;
+	f->at_end = f->at == 0;
 }
 
 static void enter(struct flattening *f, const struct range *r)
@@ -150,28 +184,36 @@ static void enter(struct flattening *f, const struct range *r)
 	f->at = r->first;
 }
 
+/* The bans from..to are of one family. */
+static void flatten(struct ban_set *out, const struct bans *b, size_t from, size_t to)
+{
+	struct flattening f = { .out = out };
+
+	for (size_t i = from; i < to; i++) {
+		struct range r = range_of(&b->at[i]);
+
+		enter(&f, &r);
+	}
+	while (f.depth)
+		leave(&f);
+}
+
 struct ban_set *ban_set_make(const struct bans *b)
 {
-	struct flattening f = { 0 };
-	struct range *nets;
+	struct ban_set *s;
+	size_t v6 = 0;
 
 	if (!b->count)
 		return NULL;
-	nets = memory_zeroed(b->count, sizeof(*nets));
-	for (size_t i = 0; i < b->count; i++)
-		nets[i] = range_of(&b->at[i]);
-	qsort(nets, b->count, sizeof(*nets), by_place);
+	while (v6 < b->count && is_v4(&b->at[v6].net.base))
+		v6++;
 	/* Each network adds at most two ranges. */
-	f.out = memory_zeroed(1, sizeof(*f.out) + 2 * b->count * sizeof(struct range));
-	f.around = memory_zeroed(b->count, sizeof(*f.around));
-	atomic_init(&f.out->holders, 1);
-	for (size_t i = 0; i < b->count; i++)
-		enter(&f, &nets[i]);
-	while (f.depth)
-		leave(&f);
-	free(f.around);
-	free(nets);
-	return f.out;
+	s = memory_zeroed(1, sizeof(*s) + 2 * b->count * sizeof(struct range));
+	atomic_init(&s->holders, 1);
+	flatten(s, b, 0, v6);
+	s->v4 = s->count;
+	flatten(s, b, v6, b->count);
+	return s;
 }
 
 struct ban_set *ban_set_get(struct ban_set *s)
@@ -187,17 +229,28 @@ void ban_set_put(struct ban_set *s)
 		free(s);
 }
 
-bool ban_set_has(const struct ban_set *s, const struct addr *a, msec_t now)
+static bool is_within(const struct range *at, size_t count, key_t128 key, msec_t now)
 {
-	key_t128 key = key_of(a);
-	size_t low = 0, high = s->count, middle;
+	size_t low = 0, high = count, middle;
 
 	while (low < high) {
 		middle = low + (high - low) / 2;
-		if (s->at[middle].last < key)
+		if (at[middle].last < key)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < s->count && s->at[low].first <= key && now < s->at[low].until;
+	return low < count && at[low].first <= key && now < at[low].until;
+}
+
+bool ban_set_has(const struct ban_set *s, const struct addr *a, msec_t now)
+{
+	struct addr folded = *a;
+
+	addr_fold(&folded);
+	if (!s || folded.sa.sa_family == AF_UNSPEC)
+		return false;
+	if (is_v4(&folded))
+		return is_within(s->at, s->v4, key_of(&folded), now);
+	return is_within(s->at + s->v4, s->count - s->v4, key_of(&folded), now);
 }

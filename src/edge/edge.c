@@ -30,10 +30,6 @@ static void budget_descriptors(struct edge *e, const struct generation *g)
 	max = asked ? asked : e->budget.max_flows;
 	if (max == admit_limit(&e->admit))
 		return;
-	if (max > e->budget.max_flows)
-		log_warn(
-			"max-flows = %zu, but RLIMIT_NOFILE %zu is enough for %zu: raise LimitNOFILE",
-			max, e->budget.limit, e->budget.max_flows);
 	log_info(
 		"max-flows %zu: RLIMIT_NOFILE %zu less %zu fixed and %zu for pipes, two for each flow",
 		max, e->budget.limit, fixed, 2 * e->budget.pipes);

@@ -95,7 +95,13 @@ bool plan_make(struct plan *p, const struct config *c, struct report *report)
 
 	for (size_t i = 0; i < c->nlistens; i++)
 		room += c->listens[i].ports.count * c->listens[i].bind.count;
-	*p = (struct plan){ .at = memory_zeroed(room, sizeof(*p->at)) };
+	*p = (struct plan){ 0 };
+	if (room > PLAN_MAX) {
+		report_add(report, 0, "ports and bind make %zu addresses to listen on: at most %d",
+			   room, PLAN_MAX);
+		return false;
+	}
+	p->at = memory_zeroed(room, sizeof(*p->at));
 	for (size_t i = 0; i < c->nlistens; i++) {
 		const struct listen_conf *l = &c->listens[i];
 

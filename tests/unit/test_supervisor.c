@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "edge/judge.h"
 #include "support/configs.h"
 #include "support/fds.h"
 #include "support/turns.h"
@@ -45,8 +46,8 @@ static void run(struct process *p, const char *global, const char *server)
 		close(ends[0]);
 		close(ends[1]);
 		report_init(&report, "test.ini");
-		c = config_parse("test.ini", text, strlen(text), &report);
-		plan_make(&plan, c, &report);
+		c = judge_text("test.ini", text, &plan, &report);
+		report_print(&report, stderr);
 		status = (int)supervisor_run(NULL, c, &plan);
 		report_finish(&report);
 		if (__lsan_do_leak_check)
@@ -190,7 +191,7 @@ Test(supervisor, max_flows_beyond_the_descriptors)
 	struct process p = { .at = tcp_closed() };
 
 	run(&p, "workers = 1\nmax-flows = 9000000", "127.0.0.1:9");
-	cr_expect(hear(&p, "raise LimitNOFILE"), "it is said");
+	cr_expect(hear(&p, "max-flows-limit"), "it is said");
 	kill(p.pid, SIGTERM);
 	expect_num(status_of(&p), SUPERVISOR_DONE, "status");
 }
