@@ -42,4 +42,7 @@ const struct lint_story *lint_story(enum lint_code code);
 /* By its code as text; LINT_COUNT: there is none. */
 enum lint_code lint_story_find(const char *code);
 
+/* What was probably meant by a code that does not exist; LINT_COUNT: nobody can tell. */
+enum lint_code lint_story_nearest(const char *code);
+
 #endif

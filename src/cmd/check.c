@@ -66,12 +66,15 @@ static int list_lints(void)
 
 static int explain(const char *code)
 {
-	enum lint_code found = lint_story_find(code);
+	enum lint_code found = lint_story_find(code), near;
 
 	if (found == LINT_COUNT) {
+		near = lint_story_nearest(code);
 		fprintf(stderr,
-			"check: there is no lint '%.40s'; `tailsplice check --explain` lists all\n",
-			code);
+			"check: there is no lint '%.40s'%s%s%s; `tailsplice check --explain` lists all\n",
+			code, near == LINT_COUNT ? "" : ": did you mean '",
+			near == LINT_COUNT ? "" : lint_story(near)->code,
+			near == LINT_COUNT ? "" : "'?");
 		return EXIT_MISTAKE;
 	}
 	printf("%s: %s\n\n%s", code, lint_story(found)->summary, lint_story(found)->story);

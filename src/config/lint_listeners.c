@@ -148,8 +148,8 @@ static void privileged_port(const struct lint *lint, const struct listen_conf *l
 			continue;
 		lint_say(
 			lint, LINT_WARNING, LINT_PRIVILEGED_PORT, lint_at_listen(l, "ports"),
-			"ports: %u is below %u and needs root or CAP_NET_BIND_SERVICE, which whoever "
-			"runs this check does not have",
+			"ports: %u is below %u and needs root or CAP_NET_BIND_SERVICE, which this user does "
+			"not have",
 			l->ports.at[i].from, lint->facts->first_free_port);
 		return;
 	}

@@ -67,7 +67,7 @@ def test_smallest_file(tmp_path: Path, server: str) -> None:
     ("1 65535", {1: 1, 65535: 65535}),
 ])
 def test_ports_lead_where(tmp_path: Path, ports: str, leads: dict[int, int]) -> None:
-    done = check(tmp_path, GOOD.replace("2525", ports))
+    done = check(tmp_path, GOOD.replace("2525", ports) + "send-proxy = v2\n")
     assert done.returncode == 0, done.stderr
     found = {int(front): int(back) for front, back in re.findall(r"0\.0\.0\.0:(\d+)\b.*->.*192\.0\.2\.9:(\d+)", done.stdout)}
     assert found == leads, done.stdout

@@ -220,7 +220,7 @@ def test_demo() -> None:
 def test_io_uring_forbidden(tmp_path: Path, error: int) -> None:
     """One line: what is not allowed and what to do; status 2, not a crash and not a hang."""
     file = tmp_path / "edge.ini"
-    file.write_text(f"[listen a]\nports = {free_port()}\nbackend = b\n[backend b]\nserver = 127.0.0.9\n")
+    file.write_text(f"[listen a]\nports = {free_port()}\nbackend = b\n[backend b]\nserver = 127.0.0.9:9\n")
     done = call("run", "-c", str(file), preexec_fn=io_uring_gives(error))
     assert done.returncode == 2, done
     lines = [line for line in done.stderr.splitlines() if "io_uring" in line]
@@ -232,5 +232,5 @@ def test_io_uring_forbidden(tmp_path: Path, error: int) -> None:
 def test_check_needs_no_io_uring(tmp_path: Path) -> None:
     """A file can be checked where it cannot run."""
     file = tmp_path / "edge.ini"
-    file.write_text("[listen a]\nports = 25\nbackend = b\n[backend b]\nserver = 192.0.2.1\n")
+    file.write_text("[listen a]\nports = 2525\nbackend = b\n[backend b]\nserver = 192.0.2.1\n")
     assert call("check", "-c", str(file), preexec_fn=io_uring_gives(errno.EPERM)).returncode == 0

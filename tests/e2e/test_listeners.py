@@ -94,7 +94,7 @@ def test_port_in_use(tmp_path: Path, address: str) -> None:
     """Another program has the port: status 2, and the port in the message."""
     with listen(address) as other:
         port = other.getsockname()[1]
-        done = run_and_fail(tmp_path, ini(str(port), "127.0.0.9"))
+        done = run_and_fail(tmp_path, ini(str(port), "127.0.0.9:9"))
         assert done.returncode == 2, f"status {done.returncode}: {done.stderr}"
         assert str(port) in done.stderr
 
@@ -103,7 +103,7 @@ def test_port_of_another_edge(tmp_path: Path) -> None:
     """Another tailsplice has it, with the same SO_REUSEPORT: no half of the clients is taken from it."""
     with stand() as it:
         file = tmp_path / "edge.ini"
-        file.write_text(ini(str(it.port), "127.0.0.9"))
+        file.write_text(ini(str(it.port), "127.0.0.9:9"))
         second = subprocess.Popen([default_binary(), "run", "-c", str(file)], stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:

@@ -207,7 +207,7 @@ Test(config, all_mistakes_at_once)
 			  "[listen mail]\n"
 			  "[lisen x]\n"
 			  "[backend stalwart]\n"
-			  "server = mail\n"
+			  "server = 192.0.2\n"
 			  "connect-timeout = 5\n"
 			  "[backend",
 			  "1:'workers' stands before"
@@ -221,7 +221,7 @@ Test(config, all_mistakes_at_once)
 			  "|12:[listen mail] stands here twice: first in line 6"
 			  "|13:unknown section [lisen x]"
 			  "|14:[backend stalwart]: no listener leads to it"
-			  "|15:server: 'mail': expected a full name"
+			  "|15:server: '192.0.2': expected HOST or HOST:PORT"
 			  "|16:connect-timeout: '5'"
 			  "|17:the heading of a section has no ']'",
 			  "everything");

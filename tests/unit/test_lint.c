@@ -276,6 +276,31 @@ Test(lint, each_has_a_row_and_a_story)
 	expect_num(lint_story_find(""), LINT_COUNT, "nothing");
 }
 
+Test(lint, nearest_code)
+{
+	static const struct {
+		const char *text;
+		enum lint_code code;
+	} slips[] = {
+		{ "bare-name", LINT_BARE_NAME },
+		{ "bare-nam", LINT_BARE_NAME },
+		{ "brae-name", LINT_BARE_NAME },
+		{ "bare_names", LINT_BARE_NAME },
+		{ "proxy-of-25", LINT_PROXY_OFF_25 },
+		{ "idle-smpt", LINT_IDLE_SMTP },
+		{ "max-flows-limitsxyz", LINT_COUNT },
+		{ "frobnicate", LINT_COUNT },
+		{ "", LINT_COUNT },
+		{ "abc", LINT_COUNT },
+		{ "one-family-one-family-one-family", LINT_COUNT },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(slips); i++)
+		expect_num(lint_story_nearest(slips[i].text), slips[i].code, slips[i].text);
+	for (enum lint_code i = 0; i < LINT_COUNT; i++)
+		expect_num(lint_story_nearest(lint_story(i)->code), i, lint_story(i)->code);
+}
+
 /* What a mistake left open is not judged: one mistake, one complaint. */
 Test(lint, mistakes_are_not_linted)
 {
