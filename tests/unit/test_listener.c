@@ -2,6 +2,7 @@
 #include "edge/listener.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -213,5 +214,57 @@ Test(listener, survives_a_lack_of_descriptors)
 	close(client[0]);
 	listener_resume(&desk.listener);
 	expect_accepted(2, "nobody was lost");
+	ring_close(desk.ring);
+}
+
+/* A handshake that begins now must wait, so that nobody is connected and then reset. */
+Test(listener, leaves_without_losing_anybody)
+{
+	int early, late = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	struct pollfd p = { .fd = late, .events = POLLOUT };
+
+	set_up(100);
+	early = tcp_connect(&desk.plan.at);
+	listener_leave(&desk.listener);
+	listener_leave(&desk.listener);
+	connect(late, &desk.plan.at.sa, addr_len(&desk.plan.at));
+	expect_accepted(1, "who was connected");
+	expect_num(poll(&p, 1, 50), 0, "no handshake");
+	cr_expect(!listener_gone(&desk.listener), "it waits for handshakes under way");
+	for (int i = 0; i < 300 && !listener_gone(&desk.listener); i++) {
+		turn_for(desk.ring, 10);
+		timers_run(&desk.timers, timer_now());
+	}
+	cr_expect(listener_gone(&desk.listener), "closed");
+	expect_num(desk.count, 1, "accepted");
+	/* The SYN is sent again after a second, and refused. */
+	expect_num(poll(&p, 1, 3000), 1, "an answer");
+	cr_expect(p.revents & POLLERR, "refused");
+	close(late);
+	close(early);
+	close(desk.fd[0]);
+	timers_finish(&desk.timers);
+	ring_close(desk.ring);
+}
+
+Test(listener, leaves_an_inherited_queue_alone)
+{
+	int client, ours;
+
+	set_up(100);
+	desk.listener.inherited = true;
+	ours = dup(desk.listener.fd);
+	listener_leave(&desk.listener);
+	turn_for(desk.ring, 20);
+	cr_expect(listener_gone(&desk.listener), "at once");
+	client = tcp_connect(&desk.plan.at);
+	turn_for(desk.ring, 20);
+	expect_num(desk.count, 0, "not ours any more");
+	desk.fd[0] = accept(ours, NULL, NULL);
+	cr_expect(desk.fd[0] >= 0, "whoever has the socket serves it");
+	close(client);
+	close(desk.fd[0]);
+	close(ours);
+	timers_finish(&desk.timers);
 	ring_close(desk.ring);
 }
