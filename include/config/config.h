@@ -9,10 +9,7 @@
 
 #define CONFIG_DEFAULT_FILE "/etc/tailsplice/tailsplice.ini"
 
-/* Larger files are refused: nobody writes 4 MiB of configuration. */
-#define CONFIG_SIZE_MAX (4u << 20)
-
-/* The configuration, owned by the caller. With complaints in the report it is only good for
+/* The configuration, owned by the caller: of the file, the files it includes and the `.env` beside it. With complaints in the report it is only good for
  * finding more of them (plan_make()). NULL, with a complaint, when the file cannot be read. */
 struct config *config_load(const char *file, struct report *report);
 

@@ -11,6 +11,10 @@
 
 #include "config/report.h"
 
+/* Nobody writes more; judging them would take longer than anybody waits. */
+#define INI_LINES_MAX	 50000
+#define INI_SECTIONS_MAX 10000
+
 struct ini_entry {
 	int line;
 	char *key, *value;
@@ -32,6 +36,9 @@ struct ini {
 /* Reads bytes of a file. Complaints go to the report; the value is usable all the same, so that
  * what follows can be judged too. */
 void ini_read(struct ini *out, const char *bytes, size_t len, struct report *report);
+
+/* Adds the sections of one more file, whose lines are counted from before + 1. */
+void ini_add(struct ini *out, const char *bytes, size_t len, int before, struct report *report);
 void ini_free(struct ini *ini);
 
 #endif

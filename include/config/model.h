@@ -11,6 +11,7 @@
 #include "base/line.h"
 #include "base/log.h"
 #include "codec/pp.h"
+#include "config/lines.h"
 
 enum section_kind {
 	SECTION_GLOBAL,
@@ -76,6 +77,7 @@ struct global_conf {
 	struct section section;
 	char *user;	    /* NULL: as it was started */
 	char *control;	    /* path of the control socket; NULL: none */
+	char *include;	    /* the last pattern; source.c has read them all */
 	uint64_t workers;   /* 0: one a core */
 	uint64_t max_flows; /* 0: what RLIMIT_NOFILE allows */
 	unsigned log;	    /* enum line_format */
@@ -110,6 +112,7 @@ struct config {
 	size_t nlistens;
 	struct backend_conf *backends;
 	size_t nbackends;
+	struct lines lines; /* included files: whose lines all those numbers are */
 };
 
 #endif

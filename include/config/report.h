@@ -6,9 +6,10 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "config/lines.h"
+
 struct complaint {
-	char *file; /* NULL: the report's own file; else an included one */
-	int line;   /* 0: the file as a whole */
+	int line; /* 0: the file as a whole; of an included file as lines.h counts */
 	char *text;
 	const char *code; /* of a lint (lint.h); NULL: the text says it all */
 	int warning;
@@ -19,6 +20,7 @@ struct report {
 	struct complaint *at;
 	size_t count;  /* errors and warnings */
 	size_t errors; /* of them */
+	struct lines lines; /* included files */
 };
 
 void report_init(struct report *r, const char *file);

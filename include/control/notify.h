@@ -34,7 +34,8 @@ void notify_alive(void);
 void notify_extend(msec_t limit);
 
 /* TimeoutStopSec of the unit whose main process we are, in milliseconds; UINT64_MAX: infinity. False, and *out unchanged,
- * when we are none, or the system bus does not answer within a second. */
+ * when we are none, when notify_extend() is heard and so that time is not the last word, or when the system bus
+ * does not answer within a second. */
 bool notify_stop_timeout(msec_t *out);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "cmd/ask.h"
 #include "cmd/command.h"
+#include "cmd/manual.h"
 #include "edge/why.h"
 #include "base/bits.h"
 
@@ -17,7 +18,7 @@
 
 static const struct command commands[] = {
 	{ "run", "[-c FILE]",
-	  "runs the edge in the foreground; SIGTERM drains and ends, SIGINT ends at once", NULL,
+	  "runs the edge in the foreground; SIGHUP reloads, SIGTERM drains and ends", NULL,
 	  run_main },
 	{ "check", "[-c FILE | --explain CODE | ...]",
 	  "says what would listen and where it leads, or every mistake as FILE:LINE",
@@ -75,14 +76,45 @@ static int run_command(const struct command *c, int argc, char **argv)
 	return c->main(argc, argv);
 }
 
+/* A verb as a command; its words are in `text`. */
+struct verb_text {
+	char arguments[300], details[800];
+};
+
+static struct command verb_command(const struct verb *v, struct verb_text *text)
+{
+	verb_usage(v, true, text->arguments, sizeof(text->arguments));
+	snprintf(text->details, sizeof(text->details), "%s" ASK_HELP, v->details ? v->details : "");
+	return (struct command){ v->name, text->arguments, v->summary, text->details, ask_main };
+}
+
 static int run_verb(const struct verb *v, int argc, char **argv)
 {
-	char arguments[300], details[800];
-	const struct command c = { v->name, arguments, v->summary, details, ask_main };
+	struct verb_text text;
+	const struct command c = verb_command(v, &text);
 
-	verb_usage(v, true, arguments, sizeof(arguments));
-	snprintf(details, sizeof(details), "%s" ASK_HELP, v->details ? v->details : "");
 	return run_command(&c, argc, argv);
+}
+
+/* Not in the help: for the build and for completion. */
+static bool print_tables(const char *word)
+{
+	struct verb_text text;
+
+	if (strcmp(word, "--manual") == 0) {
+		manual_print();
+		return true;
+	}
+	if (strcmp(word, "--commands") != 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		manual_print_words(&commands[i]);
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+		const struct command c = verb_command(&verbs[i], &text);
+
+		manual_print_words(&c);
+	}
+	return true;
 }
 
 int main(int argc, char **argv)
@@ -99,6 +131,8 @@ int main(int argc, char **argv)
 		print_help();
 		return EXIT_DONE;
 	}
+	if (print_tables(word))
+		return EXIT_DONE;
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		if (strcmp(commands[i].name, word) == 0)
 			return run_command(&commands[i], argc - 1, argv + 1);

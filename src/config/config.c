@@ -1,21 +1,20 @@
 #include "config/config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/memory.h"
-#include "config/ini.h"
+#include "base/nearest.h"
 #include "config/keys.h"
+#include "config/later.h"
+#include "config/source.h"
 #include "config/value.h"
 
 /* While a file is built. */
 struct build {
 	struct config *config;
 	struct report *report;
+	const struct variables *variables;
 	const struct ini_section *defaults;
 };
 
@@ -39,12 +38,20 @@ static void free_backend(struct backend_conf *b)
 static void set_key(struct build *b, const struct key *k, struct section *s, const char *text,
 		    int line)
 {
-	const char *expected = k->set(k, (char *)s + k->offset, text);
+	char why[400], *value = variables_expand(b->variables, text, why, sizeof(why));
+	const char *expected = value ? k->set(k, (char *)s + k->offset, value) : NULL;
 
-	if (expected)
+	if (!value)
+		report_add(b->report, line, "%s: %s", k->name, why);
+	else if (expected && strcmp(value, text) != 0)
+		/* What a variable holds may be a secret. */
+		report_add(b->report, line, "%s: what '%.80s' stands for: expected %s", k->name,
+			   text, expected);
+	else if (expected)
 		report_add(b->report, line, "%s: '%.80s': expected %s", k->name, text, expected);
 	else
 		key_note_line(k, (char *)s + k->offset, line);
+	free(value);
 }
 
 static void known_keys(enum section_kind kind, char *out, size_t size)
@@ -56,16 +63,36 @@ static void known_keys(enum section_kind kind, char *out, size_t size)
 		used += (size_t)snprintf(out + used, size - used, " %s", keys[i].name);
 }
 
+static void try_keys(struct nearest *n, enum section_kind kind)
+{
+	size_t count;
+	const struct key *keys = keys_of(kind, &count);
+
+	for (size_t i = 0; i < count; i++)
+		nearest_try(n, keys[i].name);
+}
+
 static void unknown_key(struct build *b, enum section_kind kind, const struct ini_entry *e)
 {
-	char known[400] = "";
+	const struct later_key *later = later_find(kind, e->key);
+	char known[400] = "", meant[NEAREST_TEXT];
+	struct nearest n;
 
+	if (later) {
+		report_add(b->report, e->line, "%s is not in this version yet: take it out; it will be: %s",
+			   e->key, later->help);
+		return;
+	}
 	if (kind == SECTION_DEFAULTS)
 		snprintf(known, sizeof(known), " those of [listen] and [backend]");
 	else
 		known_keys(kind, known, sizeof(known));
-	report_add(b->report, e->line, "unknown key '%s' in [%s]; known:%s", e->key,
-		   section_word(kind), known);
+	nearest_start(&n, e->key);
+	for (enum section_kind of = SECTION_GLOBAL; of < SECTION_KINDS; of++)
+		if (of == kind || (kind == SECTION_DEFAULTS && of > SECTION_DEFAULTS))
+			try_keys(&n, of);
+	report_add(b->report, e->line, "unknown key '%s' in [%s]%s; known:%s", e->key,
+		   section_word(kind), nearest_text(&n, meant), known);
 }
 
 static bool may_come_again(const struct key *k, const struct ini_entry *e)
@@ -76,6 +103,7 @@ static bool may_come_again(const struct key *k, const struct ini_entry *e)
 static void take_entry(struct build *b, enum section_kind kind, struct section *s,
 		       const struct ini_entry *e)
 {
+	char where[LINES_TEXT];
 	const struct key *k = key_find(kind, e->key);
 	size_t count, row;
 
@@ -85,8 +113,8 @@ static void take_entry(struct build *b, enum section_kind kind, struct section *
 	}
 	row = (size_t)(k - keys_of(kind, &count));
 	if (s->key_line[row] && !may_come_again(k, e))
-		report_add(b->report, e->line, "%s stands here twice: first in line %d%s", k->name,
-			   s->key_line[row],
+		report_add(b->report, e->line, "%s stands here twice: first in %s%s", k->name,
+			   lines_words(&b->report->lines, s->key_line[row], where),
 			   e->continued ? " (an indented line goes on with the key above)" : "");
 	else
 		set_key(b, k, s, e->value, e->line);
@@ -145,9 +173,21 @@ static void try_default(struct build *b, enum section_kind kind, const struct in
 	free_backend(&backend);
 }
 
+/* It has that key. */
+static const struct ini_entry *first_of(const struct ini_section *s, const char *key)
+{
+	const struct ini_entry *e = s->at;
+
+	while (strcmp(e->key, key) != 0)
+		e++;
+	return e;
+}
+
 /* [defaults] on its own: unknown and repeated keys, wrong values. */
 static void check_defaults(struct build *b, const struct ini_section *from)
 {
+	char where[LINES_TEXT];
+	const struct ini_entry *first;
 	const struct key *k;
 
 	for (size_t i = 0; i < from->count; i++) {
@@ -160,14 +200,27 @@ static void check_defaults(struct build *b, const struct ini_section *from)
 			unknown_key(b, SECTION_DEFAULTS, e);
 			continue;
 		}
-		for (size_t j = 0; j < i && !may_come_again(k, e); j++)
-			if (strcmp(from->at[j].key, e->key) == 0)
-				report_add(b->report, e->line,
-					   "%s stands here twice: first in line %d", e->key,
-					   from->at[j].line);
+		first = first_of(from, e->key);
+		if (first != e && !may_come_again(k, e))
+			report_add(b->report, e->line, "%s stands here twice: first in %s", e->key,
+				   lines_words(&b->report->lines, first->line, where));
 		try_default(b, SECTION_LISTEN, e);
 		try_default(b, SECTION_BACKEND, e);
 	}
+}
+
+static void unknown_section(struct build *b, const struct ini_section *s, size_t word)
+{
+	char *name = memory_text(s->name, word), meant[NEAREST_TEXT];
+	struct nearest n;
+
+	nearest_start(&n, name);
+	for (enum section_kind kind = SECTION_GLOBAL; kind < SECTION_KINDS; kind++)
+		nearest_try(&n, section_word(kind));
+	report_add(b->report, s->line,
+		   "unknown section [%s]%s; known: [global] [defaults] [listen NAME] [backend NAME]",
+		   s->name, nearest_text(&n, meant));
+	free(name);
 }
 
 /* "listen mail" → kind and name. False, with a complaint, for anything else. */
@@ -183,10 +236,7 @@ static bool read_heading(struct build *b, const struct ini_section *s, enum sect
 		    strncmp(section_word(*kind), s->name, word) == 0)
 			break;
 	if (*kind == SECTION_KINDS) {
-		report_add(
-			b->report, s->line,
-			"unknown section [%s]; known: [global] [defaults] [listen NAME] [backend NAME]",
-			s->name);
+		unknown_section(b, s, word);
 		return false;
 	}
 	if (*kind < SECTION_LISTEN && **name) {
@@ -223,13 +273,15 @@ static struct section *add_section(struct config *c, enum section_kind kind)
 
 static void find_defaults(struct build *b, const struct ini *ini)
 {
+	char where[LINES_TEXT];
+
 	for (size_t i = 0; i < ini->count; i++) {
 		if (strcmp(ini->at[i].name, section_word(SECTION_DEFAULTS)) != 0)
 			continue;
 		if (b->defaults)
 			report_add(b->report, ini->at[i].line,
-				   "[defaults] stands here twice: first in line %d",
-				   b->defaults->line);
+				   "[defaults] stands here twice: first in %s",
+				   lines_words(&b->report->lines, b->defaults->line, where));
 		else
 			b->defaults = &ini->at[i];
 	}
@@ -239,6 +291,7 @@ static void find_defaults(struct build *b, const struct ini *ini)
 
 static void build_all(struct build *b, const struct ini *ini)
 {
+	char where[LINES_TEXT];
 	enum section_kind kind;
 	const struct section *twin;
 	const char *name;
@@ -253,8 +306,8 @@ static void build_all(struct build *b, const struct ini *ini)
 		twin = find_section(b->config, kind, name);
 		if (twin) {
 			report_add(b->report, ini->at[i].line,
-				   "[%s] stands here twice: first in line %d", ini->at[i].name,
-				   twin->line);
+				   "[%s] stands here twice: first in %s", ini->at[i].name,
+				   lines_words(&b->report->lines, twin->line, where));
 			continue;
 		}
 		s = add_section(b->config, kind);
@@ -283,6 +336,19 @@ static bool is_reached(const struct config *c, const struct backend_conf *b)
 	return false;
 }
 
+static void say_no_backend(const struct config *c, const struct listen_conf *l,
+			   struct report *report)
+{
+	char meant[NEAREST_TEXT];
+	struct nearest n;
+
+	nearest_start(&n, l->target.name);
+	for (size_t i = 0; i < c->nbackends; i++)
+		nearest_try(&n, c->backends[i].section.name);
+	report_add(report, key_line(SECTION_LISTEN, &l->section, "backend"),
+		   "backend: there is no [backend %s]%s", l->target.name, nearest_text(&n, meant));
+}
+
 /* Rules between keys and sections. */
 static void check_whole(struct config *c, struct report *report)
 {
@@ -295,8 +361,7 @@ static void check_whole(struct config *c, struct report *report)
 			continue;
 		l->backend = find_backend(c, l->target.name);
 		if (!l->backend)
-			report_add(report, key_line(SECTION_LISTEN, &l->section, "backend"),
-				   "backend: there is no [backend %s]", l->target.name);
+			say_no_backend(c, l, report);
 	}
 	for (size_t i = 0; i < c->nbackends; i++)
 		if (!is_reached(c, &c->backends[i]))
@@ -305,61 +370,33 @@ static void check_whole(struct config *c, struct report *report)
 				   c->backends[i].section.name);
 }
 
-struct config *config_parse(const char *file, const char *bytes, size_t len, struct report *report)
+static struct config *build(const char *file, struct source *s, struct report *report)
 {
 	struct config *c = memory_zeroed(1, sizeof(*c));
-	struct build b = { .config = c, .report = report };
-	struct ini ini;
+	struct build b = { .config = c, .report = report, .variables = &s->variables };
 
 	value_replace(&c->file, file);
-	ini_read(&ini, bytes, len, report);
-	build_all(&b, &ini);
+	memcpy(c->hash, s->hash, sizeof(c->hash));
+	build_all(&b, &s->ini);
 	check_whole(c, report);
-	ini_free(&ini);
+	lines_copy(&c->lines, &report->lines);
+	source_finish(s);
 	return c;
 }
 
-/* NULL with a complaint; else bytes to be freed. */
-static char *read_file(const char *file, size_t *len, struct report *report)
+struct config *config_parse(const char *file, const char *bytes, size_t len, struct report *report)
 {
-	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	struct stat st;
-	char *bytes;
-	ssize_t n = 1;
+	struct source s;
 
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		report_add(report, 0, "cannot be read: %s", strerror(errno));
-		return NULL;
-	}
-	if (S_ISDIR(st.st_mode) || st.st_size > CONFIG_SIZE_MAX) {
-		report_add(report, 0,
-			   S_ISDIR(st.st_mode) ? "is a directory: name a file"
-					       : "is larger than 4 MiB: not a configuration");
-		close(fd);
-		return NULL;
-	}
-	bytes = memory_zeroed(CONFIG_SIZE_MAX, 1);
-	for (*len = 0; n > 0 && *len < CONFIG_SIZE_MAX; *len += (size_t)max_of(n, 0))
-		n = read(fd, bytes + *len, CONFIG_SIZE_MAX - *len);
-	if (n < 0) {
-		report_add(report, 0, "cannot be read: %s", strerror(errno));
-		free(bytes);
-		bytes = NULL;
-	}
-	close(fd);
-	return bytes;
+	source_read_text(&s, bytes, len, report);
+	return build(file, &s, report);
 }
 
 struct config *config_load(const char *file, struct report *report)
 {
-	struct config *c = NULL;
-	size_t len;
-	char *bytes = read_file(file, &len, report);
+	struct source s;
 
-	if (bytes)
-		c = config_parse(file, bytes, len, report);
-	free(bytes);
-	return c;
+	return source_read(&s, file, report) ? build(file, &s, report) : NULL;
 }
 
 void config_free(struct config *c)
@@ -372,6 +409,8 @@ void config_free(struct config *c)
 		free_backend(&c->backends[i]);
 	free(c->global.user);
 	free(c->global.control);
+	free(c->global.include);
+	lines_finish(&c->lines);
 	free(c->listens);
 	free(c->backends);
 	free(c->file);

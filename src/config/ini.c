@@ -18,9 +18,11 @@ struct reader {
 	struct ini *out;
 	struct report *report;
 	const char *at, *end;
-	int line;
+	int line, before;
+	size_t sections_before; /* of other files */
 	bool indented; /* the line that inih works on now goes on with the key above */
 	bool open_key; /* this section has a key to go on with */
+	bool full;     /* nobody means what follows */
 };
 
 static void start_section(struct reader *r, const char *text, const char *close)
@@ -65,6 +67,17 @@ static bool look_at_entry(struct reader *r, const char *text, const char *end)
 	return true;
 }
 
+/* People indent what stands below a heading: then a line is no further value, but a key of its own. No list that can be
+ * continued has a '=' in it. */
+static bool is_entry(const char *text, const char *end)
+{
+	while (text < end && (isalnum((unsigned char)*text) || *text == '-'))
+		text++;
+	while (text < end && (*text == ' ' || *text == '\t'))
+		text++;
+	return text < end && *text == '=';
+}
+
 /* What inih would not tell. False: the line is not shown to inih. */
 static bool look(struct reader *r, const char *line, const char *text, const char *end)
 {
@@ -83,15 +96,28 @@ static bool look(struct reader *r, const char *line, const char *text, const cha
 	r->indented = text > line && text < end;
 	if (text == end || *text == ';' || *text == '#')
 		return true;
+	r->indented = r->indented && r->open_key && *text != '[' && !is_entry(text, end);
+	if (r->indented)
+		return true;
 	if (*text == '[')
 		return look_at_heading(r, text, end);
-	if (r->indented && r->open_key)
-		return true;
-	r->indented = false;
 	if (!look_at_entry(r, text, end))
 		return false;
 	r->open_key = true;
 	return true;
+}
+
+static bool is_full(struct reader *r)
+{
+	if (!r->full && r->line - r->before >= INI_LINES_MAX) {
+		report_add(r->report, r->line, "more than %d lines: not a configuration", INI_LINES_MAX);
+		r->full = true;
+	}
+	if (!r->full && r->out->count > INI_SECTIONS_MAX) {
+		report_add(r->report, r->line, "more than %d sections: not a configuration", INI_SECTIONS_MAX);
+		r->full = true;
+	}
+	return r->full;
 }
 
 /* An ini_reader: one line for each call, as fgets(3). */
@@ -100,7 +126,7 @@ static char *next_line(char *buffer, int size, void *stream)
 	struct reader *r = stream;
 	const char *line = r->at, *text, *end, *next;
 
-	if (line == r->end)
+	if (line == r->end || is_full(r))
 		return NULL;
 	end = memchr(line, '\n', (size_t)(r->end - line));
 	next = end ? end + 1 : r->end;
@@ -113,8 +139,8 @@ static char *next_line(char *buffer, int size, void *stream)
 		text++;
 	if (!look(r, line, text, end) || end - line > size - 2)
 		end = line = text;
-	/* inih would take an indented heading for one more value of the key above. */
-	else if (text < end && *text == '[')
+	/* inih would take any indented line for one more value of the key above. */
+	else if (text < end && !r->indented)
 		line = text;
 	memcpy(buffer, line, (size_t)(end - line));
 	strcpy(buffer + (end - line), "\n");
@@ -141,7 +167,7 @@ static int take_entry(void *user, const char *section, const char *key, const ch
 	struct ini_section *s;
 
 	(void)section;
-	if (!r->out->count) {
+	if (r->out->count == r->sections_before) {
 		report_add(r->report, r->line, "'%s' stands before the first [section]", key);
 		return 1;
 	}
@@ -158,10 +184,21 @@ static int take_entry(void *user, const char *section, const char *key, const ch
 
 void ini_read(struct ini *out, const char *bytes, size_t len, struct report *report)
 {
-	struct reader r = { .out = out, .report = report, .at = bytes, .end = bytes + len };
+	*out = (struct ini){ 0 };
+	ini_add(out, bytes, len, 0, report);
+}
+
+void ini_add(struct ini *out, const char *bytes, size_t len, int before, struct report *report)
+{
+	struct reader r = { .out = out,
+			    .report = report,
+			    .at = bytes,
+			    .end = bytes + len,
+			    .line = before,
+			    .before = before,
+			    .sections_before = out->count };
 	int first_bad;
 
-	*out = (struct ini){ 0 };
 	/* A byte order mark, as some editors leave. */
 	if (len >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0)
 		r.at += 3;
@@ -169,7 +206,7 @@ void ini_read(struct ini *out, const char *bytes, size_t len, struct report *rep
 	/* look() hides most bad lines from inih; it goes on after the others, and answers the
 	 * number of the first. */
 	if (first_bad > 0)
-		report_add(report, first_bad, "expected KEY = VALUE or [SECTION]");
+		report_add(report, before + first_bad, "expected KEY = VALUE or [SECTION]");
 	else if (first_bad < 0)
 		panic("out of memory");
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/nearest.h"
 
 /* Each story is one text of several lines: clang-format would join and split them. */
 /* clang-format off */
@@ -198,41 +199,12 @@ enum lint_code lint_story_find(const char *code)
 	return i;
 }
 
-#define CODE_MAX 24
-
-/* Optimal string alignment: letters added, left out, changed, or two next to each other swapped. */
-static unsigned distance(const char *a, const char *b)
-{
-	unsigned d[CODE_MAX + 1][CODE_MAX + 1];
-	size_t n = strlen(a), m = strlen(b);
-
-	for (size_t i = 0; i <= n; i++)
-		for (size_t k = 0; k <= m; k++) {
-			unsigned *best = &d[i][k];
-
-			*best = (unsigned)max_of(i, k);
-			if (!i || !k)
-				continue;
-			*best = d[i - 1][k - 1] + (a[i - 1] != b[k - 1]);
-			*best = min_of(*best, d[i - 1][k] + 1);
-			*best = min_of(*best, d[i][k - 1] + 1);
-			if (i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1])
-				*best = min_of(*best, d[i - 2][k - 2] + 1);
-		}
-	return d[n][m];
-}
-
 enum lint_code lint_story_nearest(const char *code)
 {
-	enum lint_code nearest = LINT_COUNT;
-	unsigned best = 4, d; /* more than three slips are another word */
+	struct nearest n;
 
-	for (enum lint_code i = 0; strlen(code) <= CODE_MAX && i < LINT_COUNT; i++) {
-		d = distance(code, stories[i].code);
-		if (d < best && d < strlen(code)) {
-			best = d;
-			nearest = i;
-		}
-	}
-	return nearest;
+	nearest_start(&n, code);
+	for (enum lint_code i = 0; i < LINT_COUNT; i++)
+		nearest_try(&n, stories[i].code);
+	return n.best ? lint_story_find(n.best) : LINT_COUNT;
 }

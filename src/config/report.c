@@ -15,19 +15,18 @@ void report_init(struct report *r, const char *file)
 
 void report_finish(struct report *r)
 {
-	for (size_t i = 0; i < r->count; i++) {
+	for (size_t i = 0; i < r->count; i++)
 		free(r->at[i].text);
-		free(r->at[i].file);
-	}
 	free(r->at);
+	lines_finish(&r->lines);
 	report_init(r, r->file);
 }
 
 /* A wrong value in [defaults] is met again in each section that takes it. */
 static bool is_known(const struct report *r, const struct complaint *c)
 {
-	for (size_t i = 0; i < r->count; i++)
-		if (r->at[i].line == c->line && strcmp(r->at[i].text, c->text) == 0)
+	for (size_t i = r->count; i > 0 && r->at[i - 1].line >= c->line; i--)
+		if (r->at[i - 1].line == c->line && strcmp(r->at[i - 1].text, c->text) == 0)
 			return true;
 	return false;
 }
@@ -69,13 +68,11 @@ void report_lint(struct report *r, int line, int warning, const char *code, cons
 
 char *report_format(const struct report *r, const struct complaint *c, char *out, size_t size)
 {
-	char line[16] = "";
+	char place[512];
 
-	if (c->line)
-		snprintf(line, sizeof(line), ":%d", c->line);
-	snprintf(out, size, "%s%s: %s%s%s%s%s", c->file ? c->file : r->file, line,
-		 c->warning ? "warning: " : "", c->text, c->code ? " [" : "",
-		 c->code ? c->code : "", c->code ? "]" : "");
+	lines_format(&r->lines, r->file, c->line, place, sizeof(place));
+	snprintf(out, size, "%s: %s%s%s%s%s", place, c->warning ? "warning: " : "", c->text,
+		 c->code ? " [" : "", c->code ? c->code : "", c->code ? "]" : "");
 	return out;
 }
 

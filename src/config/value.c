@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/nearest.h"
 
 #define BLANKS " \t,"
 
@@ -97,9 +98,13 @@ const char *value_duration(const char *text, msec_t min, msec_t max, msec_t *out
 
 const char *value_choice(const char *text, const char *const *words, unsigned *out)
 {
+	char meant[NEAREST_TEXT];
+	struct nearest n;
 	size_t used;
 
+	nearest_start(&n, text);
 	for (unsigned i = 0; words[i]; i++) {
+		nearest_try(&n, words[i]);
 		if (strcmp(words[i], text) == 0) {
 			*out = i;
 			return NULL;
@@ -108,6 +113,7 @@ const char *value_choice(const char *text, const char *const *words, unsigned *o
 	used = (size_t)snprintf(expected, sizeof(expected), "one of");
 	for (unsigned i = 0; words[i]; i++)
 		used += (size_t)snprintf(expected + used, sizeof(expected) - used, " %s", words[i]);
+	snprintf(expected + used, sizeof(expected) - used, "%s", nearest_text(&n, meant));
 	return expected;
 }
 

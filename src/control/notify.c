@@ -14,7 +14,6 @@
 
 #include <systemd/sd-bus.h>
 #include <systemd/sd-daemon.h>
-#include <systemd/sd-login.h>
 
 #define MANAGER	     "org.freedesktop.systemd1"
 #define BUS_PATIENCE 1000000 /* microseconds, for all questions together */
@@ -93,58 +92,66 @@ void notify_extend(msec_t limit)
 	tell(text);
 }
 
-/* Connects without the long patience that libsystemd has with a bus that says nothing. NULL: no bus. */
-static sd_bus *open_bus(uint64_t end)
+/* One question to the manager: all of them together take no longer than until `end`. */
+struct question {
+	sd_bus *bus;
+	uint64_t end; /* microseconds on CLOCK_MONOTONIC */
+	const char *unit;
+};
+
+static bool has_time(const struct question *q)
 {
-	sd_bus *bus = NULL;
-	int err = sd_bus_open_system(&bus);
+	uint64_t now = monotonic_usec();
 
-	while (err >= 0 && sd_bus_is_ready(bus) == 0) {
-		uint64_t now = monotonic_usec();
-
-		err = now < end ? sd_bus_process(bus, NULL) : -1;
-		if (err == 0)
-			err = sd_bus_wait(bus, end - now);
-	}
-	if (err >= 0 && sd_bus_is_ready(bus) > 0)
-		return bus;
-	sd_bus_close_unref(bus);
-	return NULL;
+	return now < q->end && sd_bus_set_method_call_timeout(q->bus, q->end - now) >= 0;
 }
 
-/* The unit's time to stop in microseconds; 0 when it is not ours or nobody says. */
-static uint64_t ask_stop_usec(const char *unit)
+/* Without the long patience that libsystemd has with a bus that says nothing. */
+static bool open_bus(struct question *q)
 {
-	uint64_t end = monotonic_usec() + BUS_PATIENCE, usec = 0;
-	uint32_t main_pid = 0;
-	char *path = NULL;
-	sd_bus *bus = open_bus(end);
+	int err = sd_bus_open_system(&q->bus);
 
-	if (bus && sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit, &path) >= 0) {
-		/* A quarter each: at most two follow. */
-		sd_bus_set_method_call_timeout(bus, BUS_PATIENCE / 4);
-		sd_bus_get_property_trivial(bus, MANAGER, path, MANAGER ".Service", "MainPID", NULL,
-					    'u', &main_pid);
-		/* A shell's child is in the unit of the shell. */
-		if (main_pid == (uint32_t)getpid())
-			sd_bus_get_property_trivial(bus, MANAGER, path, MANAGER ".Service",
-						    "TimeoutStopUSec", NULL, 't', &usec);
+	while (err >= 0 && sd_bus_is_ready(q->bus) == 0) {
+		err = has_time(q) ? sd_bus_process(q->bus, NULL) : -1;
+		if (err == 0)
+			err = sd_bus_wait(q->bus, q->end - min_of(monotonic_usec(), q->end));
 	}
-	free(path);
-	sd_bus_close_unref(bus);
-	return usec;
+	return err >= 0 && sd_bus_is_ready(q->bus) > 0;
+}
+
+static bool ask_property(struct question *q, const char *name, char type, void *out)
+{
+	return has_time(q) &&
+	       sd_bus_get_property_trivial(q->bus, MANAGER, q->unit, MANAGER ".Service", name, NULL,
+					   type, out) >= 0;
+}
+
+/* By our PID, since /proc/1 may be hidden (ProtectProc=), and sd_pid_get_unit(3) looks there. */
+static bool ask_stop_usec(struct question *q, uint64_t *usec)
+{
+	sd_bus_message *reply = NULL;
+	uint32_t main_pid = 0;
+	bool ok;
+
+	ok = open_bus(q) && has_time(q) &&
+	     sd_bus_call_method(q->bus, MANAGER, "/org/freedesktop/systemd1", MANAGER ".Manager",
+				"GetUnitByPID", NULL, &reply, "u", (uint32_t)getpid()) >= 0 &&
+	     sd_bus_message_read(reply, "o", &q->unit) > 0 &&
+	     ask_property(q, "MainPID", 'u', &main_pid) &&
+	     /* A shell's child is in the unit of the shell. */
+	     main_pid == (uint32_t)getpid() && ask_property(q, "TimeoutStopUSec", 't', usec);
+	sd_bus_message_unref(reply);
+	sd_bus_close_unref(q->bus);
+	return ok;
 }
 
 bool notify_stop_timeout(msec_t *out)
 {
-	char *unit = NULL;
+	struct question q = { .end = monotonic_usec() + BUS_PATIENCE };
 	uint64_t usec;
 
-	if (sd_pid_get_unit(0, &unit) < 0)
-		return false;
-	usec = ask_stop_usec(unit);
-	free(unit);
-	if (!usec)
+	/* systemd.exec(5): every unit has an INVOCATION_ID. */
+	if (notify_is_heard() || !getenv("INVOCATION_ID") || !ask_stop_usec(&q, &usec))
 		return false;
 	*out = usec == UINT64_MAX ? UINT64_MAX : usec / 1000;
 	return true;

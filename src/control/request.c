@@ -306,10 +306,60 @@ static int read_words(struct reading *r, char *rest)
 	return -EINVAL;
 }
 
+/* The longest word that is taken for a typo of a verb. */
+#define TYPO_MAX 15
+
+/* Letters to add, drop, change or swap with their neighbour (Damerau-Levenshtein, each place once). */
+static unsigned distance(const char *a, const char *b)
+{
+	size_t m = strlen(a), n = strlen(b);
+	unsigned d[TYPO_MAX + 1][TYPO_MAX + 1];
+
+	for (size_t i = 0; i <= m; i++) {
+		for (size_t k = 0; k <= n; k++) {
+			if (i == 0 || k == 0) {
+				d[i][k] = (unsigned)(i + k);
+				continue;
+			}
+			d[i][k] = min_of(d[i - 1][k], d[i][k - 1]) + 1;
+			d[i][k] = min_of(d[i][k], d[i - 1][k - 1] + (a[i - 1] != b[k - 1]));
+			if (i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1])
+				d[i][k] = min_of(d[i][k], d[i - 2][k - 2] + 1);
+		}
+	}
+	return d[m][n];
+}
+
+/* NULL: none is near. */
+static const char *nearest_verb(const char *word)
+{
+	const char *best = NULL;
+	unsigned least = 3;
+
+	if (strlen(word) > TYPO_MAX)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+		unsigned d = distance(word, verbs[i].name);
+
+		/* Of a short word everything is near. */
+		if (d < least && d < strlen(verbs[i].name) / 2) {
+			least = d;
+			best = verbs[i].name;
+		}
+	}
+	return best;
+}
+
 static int refuse_verb(const char *word, char *why, size_t size)
 {
-	snprintf(why, size, *word ? "unknown verb '%.64s': expected one of" : "%sexpected one of",
-		 word);
+	const char *nearest = nearest_verb(word);
+
+	*why = '\0';
+	if (*word)
+		append(why, size, "unknown verb '%.64s': ", word);
+	if (nearest)
+		append(why, size, "did you mean %s? ", nearest);
+	append(why, size, "expected one of");
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
 		append(why, size, " %s", verbs[i].name);
 	return -EINVAL;

@@ -135,6 +135,7 @@ static bool configure(struct desk *d, struct config *config, struct plan *plan)
 	bool ok;
 
 	report_init(&report, d->file ? d->file : "-");
+	lines_copy(&report.lines, &config->lines);
 	/* What cannot be used was said; everything else goes on. */
 	inherited_take(&d->inherited, &report);
 	d->edge.bindings.inherited = &d->inherited;

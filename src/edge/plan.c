@@ -28,17 +28,18 @@ static const struct path *find_path(const struct listen_conf *l, struct report *
 static void check_ports(const struct listen_conf *l, struct report *report)
 {
 	int line = key_line(SECTION_LISTEN, &l->section, "backend");
+	char where[LINES_TEXT];
 	const struct servers *servers = &l->backend->servers;
 
 	for (size_t i = 0; i < servers->count; i++)
 		if (servers->at[i].port && l->target.port)
 			report_add(
 				report, line,
-				"backend: %s:%u names a port, and server = %s:%u in line %d names its own: "
+				"backend: %s:%u names a port, and server = %s:%u in %s names its own: "
 				"drop one",
 				l->target.name, l->target.port, servers->at[i].host,
 				servers->at[i].port,
-				key_line(SECTION_BACKEND, &l->backend->section, "server"));
+				lines_words(&report->lines, servers->at[i].line, where));
 	for (size_t i = 0; i < l->ports.count; i++) {
 		if (l->ports.at[i].from == l->ports.at[i].to)
 			continue;
@@ -74,7 +75,7 @@ static void add_entry(struct plan *p, const struct listen_conf *l, const struct 
 /* 0.0.0.0 and 192.0.2.1 on one port are two sockets that may both exist, as in any server. */
 static void check_twins(const struct plan *p, struct report *report)
 {
-	char text[ADDR_TEXT];
+	char text[ADDR_TEXT], where[LINES_TEXT];
 
 	for (size_t i = 0; i < p->count; i++)
 		for (size_t j = 0; j < i; j++)
@@ -83,9 +84,10 @@ static void check_twins(const struct plan *p, struct report *report)
 					report,
 					key_line(SECTION_LISTEN, &p->at[i].conf->section, "ports"),
 					0, lint_story(LINT_ADDRESS_TWICE)->code,
-					"ports: %s belongs to [listen %s] in line %d already",
+					"ports: %s belongs to [listen %s] in %s already",
 					addr_format(&p->at[i].at, text),
-					p->at[j].conf->section.name, p->at[j].conf->section.line);
+					p->at[j].conf->section.name,
+					lines_words(&report->lines, p->at[j].conf->section.line, where));
 }
 
 bool plan_make(struct plan *p, const struct config *c, struct report *report)

@@ -1,5 +1,6 @@
 /* Whole files: what they mean, what [defaults] and the table fill in, and every complaint. */
 #include "config/config.h"
+#include "config/source.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -119,17 +120,34 @@ static const struct {
 	{ "only a backend", STALWART,
 	  "0:no [listen NAME] section|1:[backend stalwart]: no listener leads" },
 	{ "an unknown section", MAIL STALWART "[listens x]\n",
-	  "8:unknown section [listens x]; known: [global] [defaults] [listen NAME] [backend NAME]" },
+	  "8:unknown section [listens x], did you mean 'listen'?; known: [global] [defaults] [listen NAME] [backend NAME]" },
 	{ "an unknown key", MAIL "port = 25\n" STALWART,
-	  "5:unknown key 'port' in [listen]; known: ports bind" },
+	  "5:unknown key 'port' in [listen], did you mean 'ports'?; known: ports bind" },
 	{ "a key of another section", MAIL "server = 192.0.2.1\n" STALWART,
 	  "5:unknown key 'server' in [listen]" },
 	{ "an unknown key in [global]", "[global]\nidle = 1m\n" MAIL STALWART,
-	  "2:unknown key 'idle' in [global]; known: workers max-flows log log-level drain" },
+	  "2:unknown key 'idle' in [global]; known: workers max-flows user control include log log-level drain" },
 	{ "an unknown key in [defaults]", "[defaults]\nworkers = 2\n" MAIL STALWART,
 	  "2:unknown key 'workers' in [defaults]; known: those of [listen] and [backend]" },
+	{ "a word mistyped", MAIL "profile = htps\n" STALWART,
+	  "5:profile: 'htps': expected one of auto smtp imap http https raw, did you mean 'https'?" },
+	{ "a key of a later version", MAIL "route = any -> stalwart\n" STALWART,
+	  "5:route is not in this version yet: take it out; it will be: Chooses the backend" },
+	{ "one of them in [defaults]", "[defaults]\ncheck = smtp\n" MAIL STALWART,
+	  "2:check is not in this version yet: take it out" },
+	{ "one of them in the wrong section", MAIL "check = smtp\n" STALWART,
+	  "5:unknown key 'check' in [listen]; known:" },
+	{ "a variable that is not set", MAIL "[backend stalwart]\nserver = ${TAILSPLICE_TEST_UNSET}\n",
+	  "6:server: ${TAILSPLICE_TEST_UNSET} is not set: set it in the environment or in .env" },
+	{ "a variable that is not closed", MAIL "path = ${A\n" STALWART,
+	  "5:path: expected ${NAME} or ${NAME:-TEXT}, not '${A' (a dollar is $$)" },
+	{ "a dollar", MAIL "path = a$b\n" STALWART, "5:path: a lone '$' in 'a$b': a dollar is $$" },
+	{ "a wrong value of a variable is not shown", MAIL "idle = ${PATH}\n" STALWART,
+	  "5:idle: what '${PATH}' stands for: expected a time" },
+	{ "include without a file beside it", "[global]\ninclude = x.ini\n" MAIL STALWART,
+	  "2:include: this is not a file" },
 	{ "a key in capitals", "[listen a]\nPorts = 25\nbackend = stalwart\n" STALWART,
-	  "1:[listen a] has no ports|2:unknown key 'Ports'" },
+	  "1:[listen a] has no ports|2:unknown key 'Ports' in [listen], did you mean 'ports'?" },
 	{ "a name for [global]", "[global x]\n" MAIL STALWART, "1:[global] takes no name" },
 	{ "no name", "[listen]\nports = 25\nbackend = stalwart\n" MAIL STALWART,
 	  "1:[listen]: expected [listen NAME] with a name" },
@@ -284,7 +302,7 @@ Test(config, files)
 	expect_unreadable(file, "is larger than 4 MiB");
 	unlink(file);
 	cr_assert(mkfifo(file, 0600) == 0);
-	expect_unreadable(file, "no [listen NAME]");
+	expect_unreadable(file, "it is no regular file");
 	unlink(file);
 	rmdir(dir);
 }

@@ -1,0 +1,73 @@
+#include "config/later.h"
+
+#include <string.h>
+
+/* clang-format off */
+static const struct later_key rows[] = {
+	{SECTION_GLOBAL, "metrics", "ADDRESS:PORT", NULL,
+	 "Where Prometheus reads the counters, over HTTP."},
+	{SECTION_GLOBAL, "paths", "names of paths, as `tailsplice paths` lists them", "all that are usable",
+	 "Paths that `path = auto` may choose from."},
+	{SECTION_LISTEN, "route", "`sni:NAME -> BACKEND`, `host:NAME -> BACKEND` or `any -> BACKEND`; NAME may begin with *.", NULL,
+	 "Chooses the backend by what the client asks for; the first that fits; may be given again."},
+	{SECTION_LISTEN, "accept-proxy", "networks, as 192.0.2.0/24 or 2001:db8::/32", NULL,
+	 "Who must send a PROXY header to this listener; nobody else may."},
+	{SECTION_LISTEN, "allow", "networks, or file:PATH", "everybody",
+	 "The only clients that are let in."},
+	{SECTION_LISTEN, "deny", "networks, or file:PATH", "nobody",
+	 "Clients that are refused."},
+	{SECTION_LISTEN, "max-flows", "a number, 1 to 10000000", "no limit",
+	 "Connections at a time through this listener; further clients wait."},
+	{SECTION_LISTEN, "max-flows-per-source", "a number, 1 to 1000000", "no limit",
+	 "Connections at a time of one client (IPv4 address, IPv6 /64)."},
+	{SECTION_LISTEN, "rate-per-source", "NUMBER/DURATION, as 20/10s", "no limit",
+	 "New connections of one client (IPv4 address, IPv6 /64) within that time."},
+	{SECTION_LISTEN, "source-guard", "off, warn or reject", "off",
+	 "What happens to clients whose address is not a client's: a NAT or a relay hid it."},
+	{SECTION_LISTEN, "head", "a duration, 1s to 5m", "10s",
+	 "How long a client may take for the first bytes that a route needs."},
+	{SECTION_BACKEND, "proxy-tlv", "names of TLVs: authority, unique-id, crc32c", NULL,
+	 "What the PROXY v2 header says besides the addresses."},
+	{SECTION_BACKEND, "balance", "first, roundrobin, leastconn or source", "first",
+	 "Which of several servers gets the next flow."},
+	{SECTION_BACKEND, "check", "off, tcp, smtp, imap or tls", "off",
+	 "How it is found out that a server is up."},
+	{SECTION_BACKEND, "check-interval", "a duration, 1s to 1h", "10s",
+	 "Time between two checks of a server."},
+	{SECTION_BACKEND, "check-port", "a port, 1 to 65535", "the server's",
+	 "Where the checks connect to."},
+	{SECTION_BACKEND, "rise", "a number, 1 to 100", "2",
+	 "Good checks in a row after which a server is up."},
+	{SECTION_BACKEND, "fall", "a number, 1 to 100", "3",
+	 "Failed checks in a row after which a server is down."},
+	{SECTION_BACKEND, "device", "auto, any or the name of an interface", "auto",
+	 "The interface servers are dialled through; auto: tailnet addresses only through the tailnet's."},
+	{SECTION_BACKEND, "on-down", "reset, smtp-421 or `hold DURATION`", "reset",
+	 "What a client gets while no server is up."},
+	{SECTION_BACKEND, "source", "an address of this machine", NULL,
+	 "The local address servers are dialled from."},
+	{SECTION_BACKEND, "via", "socks5://HOST:PORT", NULL,
+	 "A proxy through which servers are dialled, as a tailscaled without TUN offers it."},
+	{SECTION_BACKEND, "head", "a duration, 1s to 5m", "10s",
+	 "How long a server may take for its greeting."},
+};
+/* clang-format on */
+
+const struct later_key *later_keys(size_t *count)
+{
+	*count = ARRAY_LEN(rows);
+	return rows;
+}
+
+static bool may_stand_in(const struct later_key *row, enum section_kind kind)
+{
+	return row->kind == kind || (kind == SECTION_DEFAULTS && row->kind > SECTION_DEFAULTS);
+}
+
+const struct later_key *later_find(enum section_kind kind, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (may_stand_in(&rows[i], kind) && strcmp(rows[i].name, name) == 0)
+			return &rows[i];
+	return NULL;
+}
