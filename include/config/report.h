@@ -18,8 +18,8 @@ struct complaint {
 struct report {
 	const char *file; /* lent */
 	struct complaint *at;
-	size_t count;  /* errors and warnings */
-	size_t errors; /* of them */
+	size_t count;	    /* errors and warnings */
+	size_t errors;	    /* of them */
 	struct lines lines; /* included files */
 };
 

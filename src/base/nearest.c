@@ -33,7 +33,10 @@ static size_t distance(const char *a, size_t alen, const char *b, size_t blen)
 void nearest_start(struct nearest *n, const char *word)
 {
 	/* Further away it would be a guess. */
-	*n = (struct nearest){ .word = word, .distance = max_of(strlen(word) / 3, (size_t)1) + 1 };
+	*n = (struct nearest){
+		.word = word,
+		.distance = min_of(max_of(strlen(word) / 3, (size_t)1), (size_t)3) + 1,
+	};
 }
 
 void nearest_try(struct nearest *n, const char *known)

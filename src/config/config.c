@@ -79,8 +79,9 @@ static void unknown_key(struct build *b, enum section_kind kind, const struct in
 	struct nearest n;
 
 	if (later) {
-		report_add(b->report, e->line, "%s is not in this version yet: take it out; it will be: %s",
-			   e->key, later->help);
+		report_add(b->report, e->line,
+			   "%s is not in this version yet: take it out; it will be: %s", e->key,
+			   later->help);
 		return;
 	}
 	if (kind == SECTION_DEFAULTS)
@@ -217,9 +218,10 @@ static void unknown_section(struct build *b, const struct ini_section *s, size_t
 	nearest_start(&n, name);
 	for (enum section_kind kind = SECTION_GLOBAL; kind < SECTION_KINDS; kind++)
 		nearest_try(&n, section_word(kind));
-	report_add(b->report, s->line,
-		   "unknown section [%s]%s; known: [global] [defaults] [listen NAME] [backend NAME]",
-		   s->name, nearest_text(&n, meant));
+	report_add(
+		b->report, s->line,
+		"unknown section [%s]%s; known: [global] [defaults] [listen NAME] [backend NAME]",
+		s->name, nearest_text(&n, meant));
 	free(name);
 }
 

@@ -20,9 +20,9 @@ struct reader {
 	const char *at, *end;
 	int line, before;
 	size_t sections_before; /* of other files */
-	bool indented; /* the line that inih works on now goes on with the key above */
-	bool open_key; /* this section has a key to go on with */
-	bool full;     /* nobody means what follows */
+	bool indented;		/* the line that inih works on now goes on with the key above */
+	bool open_key;		/* this section has a key to go on with */
+	bool full;		/* nobody means what follows */
 };
 
 static void start_section(struct reader *r, const char *text, const char *close)
@@ -110,11 +110,13 @@ static bool look(struct reader *r, const char *line, const char *text, const cha
 static bool is_full(struct reader *r)
 {
 	if (!r->full && r->line - r->before >= INI_LINES_MAX) {
-		report_add(r->report, r->line, "more than %d lines: not a configuration", INI_LINES_MAX);
+		report_add(r->report, r->line, "more than %d lines: not a configuration",
+			   INI_LINES_MAX);
 		r->full = true;
 	}
 	if (!r->full && r->out->count > INI_SECTIONS_MAX) {
-		report_add(r->report, r->line, "more than %d sections: not a configuration", INI_SECTIONS_MAX);
+		report_add(r->report, r->line, "more than %d sections: not a configuration",
+			   INI_SECTIONS_MAX);
 		r->full = true;
 	}
 	return r->full;

@@ -1,5 +1,6 @@
 #include "config/report.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -37,6 +38,10 @@ static void add(struct report *r, struct complaint c, const char *fmt, va_list a
 
 	if (vasprintf(&c.text, fmt, args) < 0)
 		panic("out of memory");
+	/* It quotes the file, and is shown in terminals. */
+	for (char *p = c.text; *p; p++)
+		if (iscntrl((unsigned char)*p))
+			*p = '?';
 	if (is_known(r, &c)) {
 		free(c.text);
 		return;

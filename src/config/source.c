@@ -175,7 +175,8 @@ static bool is_include(const struct ini_section *s, const struct ini_entry *e)
 
 static void include_entry(struct reading *r, const struct ini_entry *e)
 {
-	char why[300], *pattern = variables_expand(&r->source->variables, e->value, why, sizeof(why));
+	char why[300],
+		*pattern = variables_expand(&r->source->variables, e->value, why, sizeof(why));
 
 	/* What is wrong with the value is said where all values are looked at. */
 	if (pattern && *pattern)
@@ -242,8 +243,9 @@ void source_read_text(struct source *s, const char *bytes, size_t len, struct re
 	for (size_t i = 0; i < s->ini.count; i++)
 		for (size_t k = 0; k < s->ini.at[i].count; k++)
 			if (is_include(&s->ini.at[i], &s->ini.at[i].at[k]))
-				report_add(report, s->ini.at[i].at[k].line,
-					   "include: this is not a file, so there is none beside it");
+				report_add(
+					report, s->ini.at[i].at[k].line,
+					"include: this is not a file, so there is none beside it");
 	finish_hash(&r);
 }
 

@@ -173,10 +173,11 @@ static bool put_variable(struct expansion *x, const char *name, size_t len, cons
 	else
 		ok = false;
 	if (!value && !fallback)
-		snprintf(x->why, x->size,
-			 "${%.60s} is not set: set it in the environment or in .env beside the file, or "
-			 "give a default, ${%.60s:-TEXT}",
-			 copy, copy);
+		snprintf(
+			x->why, x->size,
+			"${%.60s} is not set: set it in the environment or in .env beside the file, or "
+			"give a default, ${%.60s:-TEXT}",
+			copy, copy);
 	free(copy);
 	return ok;
 }
@@ -194,9 +195,9 @@ static const char *take_variable(struct expansion *x, const char *p)
 	}
 	if (p + len != close)
 		fallback = p + len + 2;
-	return put_variable(x, p, len, fallback, fallback ? (size_t)(close - fallback) : 0) ?
-		       close + 1 :
-		       NULL;
+	return put_variable(x, p, len, fallback, fallback ? (size_t)(close - fallback) : 0)
+		       ? close + 1
+		       : NULL;
 }
 
 char *variables_expand(const struct variables *v, const char *text, char *why, size_t size)
@@ -214,8 +215,8 @@ char *variables_expand(const struct variables *v, const char *text, char *why, s
 		else if (p[1] == '{')
 			p = take_variable(&x, p + 2);
 		else {
-			snprintf(why, size, "a lone '$' in '%.60s': a dollar is $$, a variable ${NAME}",
-				 text);
+			snprintf(why, size,
+				 "a lone '$' in '%.60s': a dollar is $$, a variable ${NAME}", text);
 			p = NULL;
 		}
 		if (!p) {

@@ -80,14 +80,15 @@ static void check_twins(const struct plan *p, struct report *report)
 	for (size_t i = 0; i < p->count; i++)
 		for (size_t j = 0; j < i; j++)
 			if (addr_equal(&p->at[i].at, &p->at[j].at))
-				report_lint(
-					report,
-					key_line(SECTION_LISTEN, &p->at[i].conf->section, "ports"),
-					0, lint_story(LINT_ADDRESS_TWICE)->code,
-					"ports: %s belongs to [listen %s] in %s already",
-					addr_format(&p->at[i].at, text),
-					p->at[j].conf->section.name,
-					lines_words(&report->lines, p->at[j].conf->section.line, where));
+				report_lint(report,
+					    key_line(SECTION_LISTEN, &p->at[i].conf->section,
+						     "ports"),
+					    0, lint_story(LINT_ADDRESS_TWICE)->code,
+					    "ports: %s belongs to [listen %s] in %s already",
+					    addr_format(&p->at[i].at, text),
+					    p->at[j].conf->section.name,
+					    lines_words(&report->lines, p->at[j].conf->section.line,
+							where));
 }
 
 bool plan_make(struct plan *p, const struct config *c, struct report *report)

@@ -9,7 +9,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	struct report report;
 	struct config *c;
 	struct plan plan;
-	const struct lint_facts facts = { .first_free_port = 1024, .fd_limit = 20000, .max_flows = 9000 };
+	const struct lint_facts facts = { .first_free_port = 1024,
+					  .fd_limit = 20000,
+					  .max_flows = 9000 };
 
 	report_init(&report, "fuzz.ini");
 	c = config_parse("fuzz.ini", (const char *)bytes, size, &report);

@@ -47,7 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	read_lists(text, bytes[0] % 6);
 	read_names(text, bytes[0] % 6);
 	if (bytes[0] % 6 == 4 && !value_duration(text, 1, 1u << 31, &ms))
-		MUST(!value_duration(value_format_duration(ms, again), 1, 1u << 31, &same) && same == ms);
+		MUST(!value_duration(value_format_duration(ms, again), 1, 1u << 31, &same) &&
+		     same == ms);
 	if (bytes[0] % 6 == 5 && !value_number(text, 1, 1000, false, &n))
 		MUST(n >= 1 && n <= 1000);
 	return 0;

@@ -93,7 +93,7 @@ static void child(const struct row *row, int result)
 {
 	struct inherited_list list, again;
 	struct report report;
-	char text[16];
+	char text[24];
 	bool ok;
 
 	dup2(result, RESULT);

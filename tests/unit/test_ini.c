@@ -99,7 +99,8 @@ Test(ini, indented_lines_go_on)
 		{ "blanks", "[a]\nk = 1\n  2\n\t3\nl = 4\n", "[a]1 k=1@2 +k=2@3 +k=3@4 l=4@5 " },
 		{ "behind a blank line", "[a]\nk = 1\n\n  2\n", "[a]1 k=1@2 +k=2@4 " },
 		{ "behind a comment", "[a]\nk = 1\n ; x\n  2 ; y\n", "[a]1 k=1@2 +k=2@4 " },
-		{ "a key of its own", "[a]\nk = 1\n  l = 2\n\t m=3\n  4\n", "[a]1 k=1@2 l=2@3 m=3@4 +m=4@5 " },
+		{ "a key of its own", "[a]\nk = 1\n  l = 2\n\t m=3\n  4\n",
+		  "[a]1 k=1@2 l=2@3 m=3@4 +m=4@5 " },
 		{ "not a key: a map of ports", "[a]\nk = 1\n  2>3\n", "[a]1 k=1@2 +k=2>3@3 " },
 		{ "blanks only", "[a]\nk = 1\n   \nl = 2\n", "[a]1 k=1@2 l=2@4 " },
 	};

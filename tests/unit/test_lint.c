@@ -288,7 +288,7 @@ Test(lint, nearest_code)
 		{ "bare_names", LINT_BARE_NAME },
 		{ "proxy-of-25", LINT_PROXY_OFF_25 },
 		{ "idle-smpt", LINT_IDLE_SMTP },
-		{ "max-flows-limitsuvwxyz", LINT_COUNT },
+		{ "max-flows-limitsxyzw", LINT_COUNT },
 		{ "frobnicate", LINT_COUNT },
 		{ "", LINT_COUNT },
 		{ "abc", LINT_COUNT },

@@ -58,20 +58,21 @@ static void run(struct process *p, const char *global, const char *server)
 	p->said = ends[0];
 }
 
+static char heard[65536];
+
 /* Reads what it says until `words` came; false at its end. */
 static bool hear(struct process *p, const char *words)
 {
-	static char text[65536];
 	size_t used = 0;
 	ssize_t n;
 
-	text[0] = '\0';
-	while (!strstr(text, words)) {
+	heard[0] = '\0';
+	while (!strstr(heard, words)) {
 		if (!fd_wait(p->said) ||
-		    (n = read(p->said, text + used, sizeof(text) - 1 - used)) <= 0)
+		    (n = read(p->said, heard + used, sizeof(heard) - 1 - used)) <= 0)
 			return false;
 		used += (size_t)n;
-		text[used] = '\0';
+		heard[used] = '\0';
 	}
 	return true;
 }
@@ -191,7 +192,8 @@ Test(supervisor, max_flows_beyond_the_descriptors)
 	struct process p = { .at = tcp_closed() };
 
 	run(&p, "workers = 1\nmax-flows = 9000000", "127.0.0.1:9");
-	cr_expect(hear(&p, "max-flows-limit"), "it is said");
+	cr_assert(hear(&p, "ready"));
+	expect_has(heard, "max-flows-limit", "before it serves");
 	kill(p.pid, SIGTERM);
 	expect_num(status_of(&p), SUPERVISOR_DONE, "status");
 }
