@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/nearest.h"
 #include "base/log.h"
 #include "control/answer.h"
 #include "control/drain.h"
@@ -143,6 +144,20 @@ static void set_level(struct session *s)
 	session_answer(s, json_pack("{s:b, s:s}", "ok", 1, "level", levels[log_level()]));
 }
 
+static void refuse_listener(struct session *s, const char *name)
+{
+	const struct config *c = desk_of(s)->edge.current->config;
+	char meant[NEAREST_TEXT];
+	struct nearest n;
+
+	nearest_start(&n, name);
+	for (size_t i = 0; i < c->nlistens; i++)
+		nearest_try(&n, c->listens[i].section.name);
+	session_refuse(s, "unknown",
+		       "there is no listener %s that accepts%s; see `tailsplice status`", name,
+		       nearest_text(&n, meant));
+}
+
 static void drain(struct session *s)
 {
 	const char *name = s->request.listener;
@@ -154,9 +169,7 @@ static void drain(struct session *s)
 		return;
 	}
 	if (!edge_drain(&d->edge, name, drain_limit(d))) {
-		session_refuse(s, "unknown",
-			       "there is no listener %s that accepts: see `tailsplice status`",
-			       name);
+		refuse_listener(s, name);
 		return;
 	}
 	log_info("control: listener %s accepts no more; a reload opens it again", name);
