@@ -46,8 +46,8 @@ void listener_start(struct listener *l, struct ring *ring, struct timers *timers
 /* A reload: from now on connections come under that entry, which is for the same address. */
 void listener_adopt(struct listener *l, const struct plan_entry *plan);
 
-/* Stops without losing anybody: no handshake begins any more (clients' SYNs are dropped by a
- * filter, and retried), those that had begun are completed and accepted; then it closes. An
+/* Stops without losing anybody: no handshake begins any more (clients are refused, or another
+ * socket of the address takes them), those that had begun are completed and accepted; then it closes. An
  * inherited socket is left at once, with its queue. */
 void listener_leave(struct listener *l);
 

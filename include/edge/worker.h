@@ -17,7 +17,7 @@ struct worker {
 	struct admit *admit;
 	size_t index, of; /* this one, among how many */
 	size_t pipes_budget;
-	const char *features; /* of its ring; valid once worker_start() answered */
+	char features[200]; /* of its ring; once worker_start() answered */
 	struct state *state;  /* the thread's own; NULL: it never started */
 };
 

@@ -12,7 +12,7 @@
 
 static struct {
 	pthread_mutex_t lock; /* keeps poll and write of one line together */
-	int fd;
+	int fd; /* under lock */
 	atomic_int format;
 	atomic_int level;
 	atomic_uint_fast64_t dropped;
@@ -39,15 +39,19 @@ static int without_blocking(int fd)
 
 void log_setup(enum line_format format, enum log_level level)
 {
-	sink.format = format;
-	sink.level = level;
+	atomic_store(&sink.format, (int)format);
+	atomic_store(&sink.level, (int)level);
+	pthread_mutex_lock(&sink.lock);
 	if (sink.fd == STDERR_FILENO)
 		sink.fd = without_blocking(STDERR_FILENO);
+	pthread_mutex_unlock(&sink.lock);
 }
 
 void log_setup_fd(int fd)
 {
+	pthread_mutex_lock(&sink.lock);
 	sink.fd = without_blocking(fd);
+	pthread_mutex_unlock(&sink.lock);
 }
 
 void log_set_level(enum log_level level)

@@ -202,7 +202,7 @@ json_t *answer_status(struct desk *d, const struct ledger *look)
 		d->draining ? "draining" : "running", "since", stamp(d->since), "uptime_s",
 		(json_int_t)((timer_now() - d->started) / 1000), "config", configuration(d),
 		"workers", (json_int_t)e->nworkers, "ring",
-		e->workers[0].features ? e->workers[0].features : "", "user", d->user, "flows",
+		e->workers[0].features, "user", d->user, "flows",
 		"live", (json_int_t)atomic_load(&e->admit.flows), "max",
 		(json_int_t)admit_limit(&e->admit), "accepted", (json_int_t)look->accepted,
 		"refused", (json_int_t)refused(look), "refusals", reasons(look->refusals), "ends",

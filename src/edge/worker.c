@@ -251,7 +251,7 @@ static bool open_state(struct state *s)
 		free(s->flows.host.buffer);
 		return false;
 	}
-	w->features = ring_features(s->ring);
+	snprintf(w->features, sizeof(w->features), "%s", ring_features(s->ring));
 	timers_init(&s->timers);
 	pipes_init(&s->pipes, w->pipes_budget);
 	s->flows.host.ring = s->ring;

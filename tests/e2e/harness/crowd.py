@@ -79,7 +79,8 @@ class Visitors:
 
     def fail(self, outcome: str, words: str) -> None:
         self.outcomes[outcome] += 1
-        if len(self.failures) < REMEMBERED:
+        # Nobody being there is what some tests expect, and often.
+        if len(self.failures) < REMEMBERED or (outcome != "refused" and len(self.failures) < 2 * REMEMBERED):
             self.failures.append(f"{outcome}: {words}")
 
     async def visit(self, number: int) -> None:
@@ -95,7 +96,8 @@ class Visitors:
         try:
             await asyncio.wait_for(self.talk(number, reader, writer), PATIENCE)
         except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError) as error:
-            self.fail("broken", f"{type(error).__name__} {error} after {time.monotonic() - began:.3f} s")
+            mine = writer.get_extra_info("sockname")
+            self.fail("broken", f"{mine[0]}:{mine[1]} {type(error).__name__} {error} after {time.monotonic() - began:.3f} s")
         except AssertionError as error:
             self.fail("altered", str(error))
         else:
