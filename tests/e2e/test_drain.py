@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +17,7 @@ import pytest
 
 from harness.crowd import crowd
 from harness.edge import Edge, free_port
+from harness.net import BACKEND, CLIENT, EDGE, Family, Net
 from harness.stand import accept, connect, echo_once, listen, stand
 from harness.wire import DOWN, MIB, check_stream, read_until_reset, send_stream, together
 from test_reload import ask, rewrite, settled
@@ -158,6 +160,38 @@ def test_sigterm_under_load() -> None:
             time.sleep(0.2)
             account = visitors.finish()
             assert account["broken"] == account["altered"] == 0 and account["served"] > 50 and account["refused"] > 0, account
+
+
+@pytest.mark.parametrize("how", ["reload", "drain mail", "drain"])
+def test_a_handshake_under_way_is_completed(net: Net, sock_file: Path, how: str, family: Family) -> None:
+    """Its last segment comes when nobody listens any more: for its client it is connected, and it is served."""
+    port = 2525
+    rules = (f"add table inet late; add chain inet late out {{ type filter hook output priority 0; }}; "
+             f"add rule inet late out tcp dport {port} tcp flags & (syn | ack) == ack drop")
+    backend = net.socket(BACKEND, family.af)
+    backend.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    backend.bind((family.backend, 2600))
+    backend.listen()
+    backend.settimeout(5)
+    ini = (f"[global]\ncontrol = {sock_file}\ndrain = 20s\n[listen stays]\nports = 2526\nbackend = a\n"
+           f"[backend a]\nserver = {family.host(family.backend)}:2600\n")
+    with backend, Edge(f"{ini}[listen mail]\nports = {port}\nbackend = a\n", netns=net.name(EDGE)) as edge:
+        net.run(CLIENT, ["nft", rules], check=True)
+        try:
+            client = net.connect(CLIENT, (family.edge, port))
+            rewrite(edge, ini)
+            assert ask(sock_file, how)["ok"]
+            time.sleep(0.3)
+            with pytest.raises(ConnectionRefusedError):
+                net.connect(CLIENT, (family.edge, port))
+        finally:
+            net.run(CLIENT, ["nft", "delete table inet late"])
+        with client:
+            client.sendall(b"hello")
+            with accept(backend) as server:
+                assert server.recv(5) == b"hello"
+                server.sendall(b"there")
+                assert client.recv(5) == b"there"
 
 
 def test_the_whole_edge_by_command(sock_file: Path) -> None:
