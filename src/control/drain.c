@@ -50,6 +50,8 @@ void drain_all(struct desk *d, const char *who)
 	d->draining = true;
 	log_info("%s: accepting no more, %zu flows have %llu s to end", who,
 		 atomic_load(&d->edge.admit.flows), (unsigned long long)limit / 1000);
+	notify_status("accepting no more, waiting for %zu flows",
+		      atomic_load(&d->edge.admit.flows));
 	notify_stopping();
 	notify_extend(limit + 5 * MARGIN);
 	edge_drain(&d->edge, "", limit);

@@ -53,6 +53,7 @@ static json_t *refuse(struct desk *d, const char *error, const struct report *re
 	d->last_error = memory_text(error, strlen(error));
 	log_report(report);
 	log_error("reload refused: %s; the configuration of before stays in force", error);
+	notify_status("a reload was refused (%s): the configuration of before is in force", error);
 	return answer_errors(error, report);
 }
 
@@ -69,6 +70,8 @@ static json_t *accept_change(struct desk *d, struct edge_change *change,
 	log_info("reloaded %s: %zu addresses added, %zu removed, %zu kept; hash %s", d->file,
 		 change->added.count, change->removed.count, change->kept,
 		 d->edge.current->config->hash);
+	notify_status("serving %zu addresses, configuration %s", d->edge.current->plan.count,
+		      d->edge.current->config->hash);
 	edge_change_finish(change);
 	return answer;
 }

@@ -200,6 +200,8 @@ static void serve(struct supervisor *s)
 	s->pulse_every = notify_watchdog_interval();
 	drain_check_patience(d);
 	log_info("ready");
+	notify_status("serving %zu addresses, configuration %s", d->edge.current->plan.count,
+		      d->edge.current->config->hash);
 	notify_ready();
 	while (!edge_ended(&d->edge))
 		turn(s);

@@ -135,7 +135,7 @@ def test_a_listener_nobody_knows(sock_file: Path) -> None:
 
 
 def test_drained_and_opened_at_once(sock_file: Path) -> None:
-    """The second thought of an operator: within the time the queue is taken. No client is lost."""
+    """The second thought of an operator: while its queue is taken. Some are refused in between, none is cut."""
     first, back = free_port(2)[0], free_port()
     with crowd("backends", {"a": back}), Edge(two_listeners(sock_file, first, back)), \
             crowd("visitors", [["127.0.0.1", first]], 200, False, "a") as visitors:
@@ -145,7 +145,7 @@ def test_drained_and_opened_at_once(sock_file: Path) -> None:
             assert ask(sock_file, "reload")["ok"]
             time.sleep(0.2)
         account = visitors.finish()
-        assert account["broken"] == account["altered"] == account["refused"] == 0 and account["served"] > 50, account
+        assert account["broken"] == account["altered"] == 0 and account["served"] > account["refused"] > 0, account
 
 
 def test_sigterm_under_load() -> None:

@@ -190,6 +190,7 @@ def case_reload() -> None:
             assert works(other)
         assert works(client)
     assert main_pid() == pid and show("ActiveState") == "active"
+    assert re.fullmatch("serving 4 addresses, configuration [0-9a-f]{16}", show("StatusText")), show("StatusText")
 
 
 def case_bad_reload() -> None:

@@ -50,12 +50,19 @@ _given: set[int] = set()  # ports handed out by this process: free still, but sp
 def free_port(count: int = 1) -> Any:
     """A port (or a list of consecutive ones) free on both families, outside the range the kernel dials from."""
     for _ in range(500):
-        first = random.randrange(10000, 30000)
+        first = random.randrange(*_port_range())
         ports = range(first, first + count)
         if _given.isdisjoint(ports) and all(_is_free(port) for port in ports):
             _given.update(ports)
             return first if count == 1 else list(range(first, first + count))
     raise RuntimeError("no free port found")
+
+
+def _port_range() -> tuple[int, int]:
+    """Below the range the kernel dials from; each worker of pytest-xdist (gw0, gw1 …) has a share of its own."""
+    workers, mine = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")), int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    share = 20000 // workers
+    return 10000 + mine * share, 10000 + (mine + 1) * share
 
 
 def _is_free(port: int) -> bool:
