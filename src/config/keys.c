@@ -103,7 +103,7 @@ static const struct key global_keys[] = {
 	 .help = "Whom to become once everything is bound, when started as root."},
 	{.name = "control", .offset = FIELD(global_conf, control), .set = set_socket_path,
 	 .shown = "/run/tailsplice/control.sock", .example = true,
-	 .help = "Unix socket for `tailsplice status`, `reload` and the like; without it there is none."},
+	 .help = "Unix socket for `tailsplice status`, `reload` and the like; without it there is none, but as a systemd service."},
 	{.name = "include", .offset = FIELD(global_conf, include), .set = set_text, .shown = "conf.d/*.ini",
 	 .example = true, .repeats = true,
 	 .help = "More files to read, beside this one; a pattern may match none. They cannot include others."},

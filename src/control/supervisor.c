@@ -1,11 +1,13 @@
 #include "control/supervisor.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -151,9 +153,23 @@ static bool configure(struct desk *d, struct config *config, struct plan *plan)
 	return ok;
 }
 
+/* A service manager's place for it (systemd.exec(5), RuntimeDirectory), where the file names none: `tailsplice
+ * status` and `systemctl reload` look there, too. NULL: none. */
+static const char *control_path(const struct desk *d, char *out, size_t size)
+{
+	const char *given = d->edge.current->config->global.control;
+	const char *place = getenv("RUNTIME_DIRECTORY");
+
+	if (given || !place || *place != '/')
+		return given;
+	snprintf(out, size, "%.*s/control.sock", (int)strcspn(place, ":"), place);
+	return strlen(out) < sizeof(((struct sockaddr_un *)0)->sun_path) ? out : NULL;
+}
+
 static bool open_control(struct desk *d, uid_t uid, gid_t gid, char *why, size_t size)
 {
-	const char *path = d->edge.current->config->global.control;
+	char place[PATH_MAX];
+	const char *path = control_path(d, place, sizeof(place));
 
 	if (!path)
 		return true;

@@ -193,6 +193,15 @@ def case_reload() -> None:
     assert re.fullmatch("serving 4 addresses, configuration [0-9a-f]{16}", show("StatusText")), show("StatusText")
 
 
+def case_smallest_file() -> None:
+    """Without `control` in it, what an operator types works all the same."""
+    FILE.write_text(INI.split("[listen", 1)[0].replace("control = /run/tailsplice/control.sock\n", "") + "[listen" + INI.split("[listen", 1)[1])
+    assert "control" not in FILE.read_text()
+    must("systemctl", "start", UNIT)
+    assert "running" in must("tailsplice", "status")
+    must("systemctl", "reload", UNIT)
+
+
 def case_bad_reload() -> None:
     """`systemctl reload` fails, the journal says each mistake with its line, and nothing else changed."""
     must("systemctl", "start", UNIT)
