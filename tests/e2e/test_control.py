@@ -161,7 +161,9 @@ def test_ban_reaches_all_workers_and_outlives_a_reload(sock_file: Path) -> None:
         assert status["refusals"] == {"denied": 12} and status["bans"] == 1
         assert [ban["net"] for ban in ask(sock_file, "bans")["bans"]] == ["127.0.0.0/8"]
         part = ask(sock_file, "unban 127.0.0.1")
-        assert not part["ok"] and "127.0.0.0/8" in part["error"]
+        assert not part["ok"] and "is banned as a part of 127.0.0.0/8: unban that" in part["error"]
+        other = ask(sock_file, "unban 192.0.2.1")
+        assert not other["ok"] and other["error"] == "192.0.2.1 is not banned"
         assert ask(sock_file, "unban 127.0.0.0/8")["ok"]
         client, server = it.flow()
         with client, server:

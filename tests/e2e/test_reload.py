@@ -341,7 +341,7 @@ def test_bad_files_change_nothing(sock_file: Path) -> None:
             (good + "; " + "x" * 300 + "\n", ["the line is longer than 198 characters"]),
             (good + "; " + "x" * 10_000_000 + "\n", ["larger than 4 MiB"]),
             (good.replace(front, f"{front} {free} {busy}"), [f"127.0.0.1:{busy}: Address already in use"]),
-            (good.replace("bind = 127.0.0.1", "bind = 127.0.0.1 192.0.2.77"), ["192.0.2.77", "Cannot assign requested address"]),
+            (good.replace("bind = 127.0.0.1", "bind = 127.0.0.1 192.0.2.77"), ["192.0.2.77", "Cannot assign requested address (no interface has this address)"]),
             (good.replace("server = 127.0.0.1", "server = no-such-host.invalid"), ["no-such-host.invalid"]),
             (good.replace("server = 127.0.0.1", "server = ${TAILSPLICE_TEST_UNSET}"), ["${TAILSPLICE_TEST_UNSET} is not set"]),
             (good + "idle = 3\nconnect-timeout = soon\n", ["idle: '3'", "connect-timeout: 'soon'"]),

@@ -236,6 +236,59 @@ static const struct row machine_rows[] = {
 	  "[global]\nmax-flows = 400\n" LISTEN("a", "ports = 2525\n") TO("") },
 };
 
+/* What is said, where one rule has several ways to say it. */
+Test(lint, words)
+{
+	static const struct {
+		const char *text, *words;
+	} said[] = {
+		{ LISTEN("a", "ports = 26\n") "[backend b]\nserver = 0.0.0.0:25\n",
+		  "server: 0.0.0.0 means every address of this machine: expected the server's own" },
+		{ LISTEN("a", "ports = 26\n") "[backend b]\nserver = 224.0.0.1\n",
+		  "224.0.0.1 is not one machine" },
+		{ LISTEN("a", "ports = 26\n") "[backend b]\nserver = ff02::1\n",
+		  "ff02::1 is not one machine" },
+		{ LISTEN("a", "ports = 26\n") "[backend b]\nserver = fe80::1\n",
+		  "fe80::1 is link-local and names no interface" },
+		{ LISTEN("a", "ports = 26\n") TO("server = 100.64.0.2\n"),
+		  "100.64.0.2 stands twice in [backend b]" },
+		{ LISTEN("a", "ports = 465>25\n") TO(V2),
+		  "ports: 465 of [listen a] leads to 25: SMTP over TLS arrives where SMTP is expected" },
+		{ LISTEN("a", "ports = 25>2025\n") TO(V2),
+		  "Stalwart asks for a login on every port but 25" },
+		{ LISTEN("a", "ports = 587>25\n") TO(V2),
+		  "on 25 Stalwart takes everybody for a stranger" },
+		{ LISTEN("a", "ports = 25\nbind = 10.0.0.5\n") TO(""),
+		  "on port 25 of a private address, which NAT may make public" },
+		{ LISTEN("a", "ports = 143\nidle = 29m\n") TO(V2),
+		  "an IMAP client in IDLE is silent for 29 minutes" },
+		{ LISTEN("a", "ports = 25\nidle = 1m\n") TO(V2),
+		  "SMTP allows 5 minutes between commands" },
+		{ LISTEN("a", "ports = 26\nidle = 1m\nhalf-closed = 61s\n") TO(""),
+		  "half-closed: 61s has no effect in [listen a]: idle ends a flow after 1m" },
+		{ LISTEN("a", "ports = 26\n") WEB("ports = 27>26\n") TO_WEB("") TO(V2),
+		  "sends a PROXY header to port 26 of 100.64.0.2, [backend w] sends none" },
+		{ LISTEN("a", "ports = 26\n") WEB("ports = 27>26\n") TO_WEB(V2) TO(""),
+		  "sends no PROXY header to port 26 of 100.64.0.2, [backend w] sends one" },
+		{ LISTEN("a", "ports = 25\n") WEB("ports = 443\n") TO(V2) TO_WEB(""),
+		  "the web stops for everybody" },
+		{ LISTEN("a", "ports = 25 443\n") TO(""), "web and mail stop for everybody" },
+		{ "[global]\nmax-flows = 401\n" LISTEN("a", "ports = 2525\n") TO(""),
+		  "max-flows: 401, but RLIMIT_NOFILE here is 1024, enough for 400" },
+	};
+	struct report r;
+	bool found;
+
+	for (size_t i = 0; i < ARRAY_LEN(said); i++) {
+		judge(said[i].text, &poor, &r);
+		found = false;
+		for (size_t k = 0; k < r.count; k++)
+			found = found || strstr(r.at[k].text, said[i].words);
+		cr_expect(found, "'%s' is not said of\n%s", said[i].words, said[i].text);
+		report_finish(&r);
+	}
+}
+
 Test(lint, the_machine)
 {
 	struct row same;
