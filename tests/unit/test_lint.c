@@ -253,7 +253,7 @@ Test(lint, words)
 		{ LISTEN("a", "ports = 26\n") TO("server = 100.64.0.2\n"),
 		  "100.64.0.2 stands twice in [backend b]" },
 		{ LISTEN("a", "ports = 465>25\n") TO(V2),
-		  "ports: 465 of [listen a] leads to 25: SMTP over TLS arrives where SMTP is expected" },
+		  "ports: 465 of [listen a] leads to 25: SMTP in TLS arrives where SMTP is expected" },
 		{ LISTEN("a", "ports = 25>2025\n") TO(V2),
 		  "Stalwart asks for a login on every port but 25" },
 		{ LISTEN("a", "ports = 587>25\n") TO(V2),
