@@ -17,6 +17,10 @@ _tailsplice() {
 		COMPREPLY=($(compgen -W "$words --help --version" -- "$cur"))
 		return
 	fi
+	if [[ ${COMP_WORDS[1]} == log-level && $cur != -* ]]; then
+		COMPREPLY=($(compgen -W "error warn info debug" -- "$cur"))
+		return
+	fi
 	words=$("$program" --commands 2>/dev/null | sed -n "s/^${COMP_WORDS[1]//[^a-z-]/} //p")
 	for option in $words; do
 		if [[ $option == "$before="* ]]; then

@@ -117,6 +117,13 @@ void manual_print(void)
 	       "A line that begins with a semicolon or # is a comment,\n"
 	       "and so is what follows a semicolon behind a blank.\n"
 	       "An indented line below\n.B ports\nor\n.B bind\nadds values to it.\n"
+	       "Sizes of time have a unit: 500ms, 10s, 35m, 1h, 2d.\n"
+	       ".PP\n"
+	       ".B ${NAME}\nin a value stands for a variable of the environment,\n"
+	       "else of a file\n.I .env\nbeside the configuration;\n"
+	       ".B ${NAME:\\-TEXT}\nfor TEXT where it is empty or not set, and\n.B $$\nfor a dollar.\n"
+	       "A variable that is not set is a mistake.\n"
+	       ".PP\n"
 	       "Anything the program does not know, and any value out of its range, is a\nmistake;\n"
 	       ".B tailsplice check\nlists all of them, each with its line,\nand says what would listen and where it leads.\n"
 	       ".SH SECTIONS\n");
