@@ -9,7 +9,7 @@
 /* calloc(3), or panic(). Never NULL, not even for nothing. */
 void *memory_zeroed(size_t count, size_t size);
 
-/* Room for count + 1 elements of `size` bytes; `at` may be NULL. */
+/* Room for count + 1 elements of `size` bytes; `at` is NULL, or came from here. Doubles, so that many calls are cheap. */
 void *memory_grow(void *at, size_t count, size_t size);
 
 /* The first `len` bytes of a text, or up to its NUL, as a text of its own. */

@@ -16,8 +16,11 @@ void *memory_zeroed(size_t count, size_t size)
 
 void *memory_grow(void *at, size_t count, size_t size)
 {
-	void *more = reallocarray(at, count + 1, size);
+	void *more = at;
 
+	/* It is full whenever the count is a power of two; after something was removed, it is no fuller. */
+	if (!at || (count & (count - 1)) == 0)
+		more = reallocarray(at, count ? 2 * count : 1, size);
 	if (!more)
 		panic("out of memory");
 	return more;

@@ -365,12 +365,12 @@ Test(bans, agree_with_a_list)
 	}
 }
 
-/* The i-th of many single addresses, far from each other and from their order. */
+/* The i-th of many single addresses, in order: any other would have a sanitizer watch gigabytes being moved. */
 static struct net spread(uint32_t i)
 {
 	struct net n = { .base.v4 = { .sin_family = AF_INET }, .bits = 32 };
 
-	n.base.v4.sin_addr.s_addr = i * 2654435761u;
+	n.base.v4.sin_addr.s_addr = htonl(i * 3);
 	return n;
 }
 

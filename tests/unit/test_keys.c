@@ -12,6 +12,7 @@ static void free_section(enum section_kind kind, void *section)
 {
 	struct listen_conf *l = section;
 	struct backend_conf *b = section;
+	struct global_conf *g = section;
 
 	if (kind == SECTION_LISTEN) {
 		free(l->ports.at);
@@ -22,6 +23,10 @@ static void free_section(enum section_kind kind, void *section)
 		for (size_t i = 0; i < b->servers.count; i++)
 			free(b->servers.at[i].host);
 		free(b->servers.at);
+	} else if (kind == SECTION_GLOBAL) {
+		free(g->user);
+		free(g->control);
+		free(g->include);
 	}
 }
 
