@@ -10,6 +10,8 @@ import functools
 import os
 import signal
 import sys
+import tempfile
+from pathlib import Path
 from types import FrameType
 from typing import Iterator
 
@@ -98,6 +100,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         for name, value in getattr(item, "funcargs", {}).items():
             if callable(getattr(value, "log", None)):
                 report.sections.append((f"log of {name}", value.log()[-LOG_TAIL:]))
+
+
+@pytest.fixture
+def sock_file() -> Iterator[Path]:
+    """For a control socket: sun_path is short, pytest's own directories are long. Whoever the edge becomes may remove it."""
+    with tempfile.TemporaryDirectory(prefix="ts-") as directory:
+        os.chmod(directory, 0o777)
+        yield Path(directory) / "control.sock"
 
 
 @pytest.fixture(scope="module")

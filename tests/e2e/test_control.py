@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import socket
 import stat
-import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,41 +14,16 @@ from typing import Any, Iterator
 
 import pytest
 
+from harness.crowd import crowd
 from harness.edge import Edge, EdgeError, free_port
+from harness.operate import ask, dial, read_all, rewrite
 from harness.stand import Stand, connect, echo_once, listen, stand
-from harness.wire import read_until_reset
+from harness.wire import read_until_reset, together
 
 pytestmark = pytest.mark.usefixtures("binary")
 
 SESSIONS = 16  # SERVER_CLIENTS of include/control/server.h: more wait in the queue
 READ_LIMIT = 5.0  # seconds a client has for its request
-
-
-@pytest.fixture
-def sock_file() -> Iterator[Path]:
-    """sun_path is short, pytest's own directories are long."""
-    with tempfile.TemporaryDirectory(prefix="ts-") as directory:
-        yield Path(directory) / "control.sock"
-
-
-def dial(sock_file: Path, timeout: float = 10) -> socket.socket:
-    sock = socket.socket(socket.AF_UNIX)
-    sock.connect(str(sock_file))  # blocking: with a timeout a full queue would be EAGAIN (unix(7))
-    sock.settimeout(timeout)
-    return sock
-
-
-def read_all(sock: socket.socket) -> bytes:
-    parts = []
-    while part := sock.recv(1 << 16):
-        parts.append(part)
-    return b"".join(parts)
-
-
-def ask(sock_file: Path, request: str | bytes) -> dict[str, Any]:
-    with dial(sock_file) as sock:
-        sock.sendall(request if isinstance(request, bytes) else request.encode() + b"\n")
-        return json.loads(read_all(sock))
 
 
 def expect_refusal(port: int) -> None:
@@ -346,3 +321,42 @@ def test_two_listeners_one_drained(sock_file: Path) -> None:
                     pass
                 for server in servers:
                     server.close()
+
+
+def anything(dice: random.Random, names: list[str]) -> str:
+    """One request of those an operator could send, sense or not."""
+    return dice.choice([
+        "status", "conns", "conns sort=rate limit=0", "conns client=127.0.0.0/8", "bans", "log-level", "reload", "reload",
+        f"kill {dice.randrange(1, 3000):x}", f"ban 127.0.0.{dice.randrange(200, 250)} {dice.randrange(1, 4)}s",
+        f"unban 127.0.0.{dice.randrange(200, 250)}", f"ban 10.{dice.randrange(256)}.0.0/16", f"log-level {dice.choice(['info', 'debug'])}",
+        f"drain {dice.choice(names)}", "status" + " x" * dice.randrange(9), ""])
+
+
+def test_everything_at_once(sock_file: Path) -> None:
+    """Eight operators who know nothing of each other, a file that changes, clients on every listener: nobody crashes, every
+    client is served or refused or one of those that were killed, and in the end the books are right."""
+    names, first, back = ["one", "two", "three"], free_port(3)[0], free_port()
+    head = f"[global]\ncontrol = {sock_file}\nworkers = 3\nlog-level = error\n[backend a]\nserver = 127.0.0.1:{back}\nsend-proxy = v2\n"
+    files = [head + "".join(f"[listen {name}]\nports = {first + number}\nbackend = a\n" for number, name in enumerate(names) if number != left_out)
+             for left_out in (0, 1, 2, 3)]
+    with crowd("backends", {"a": back}), Edge(files[3]) as edge, \
+            crowd("visitors", [["127.0.0.1", first + number] for number in range(3)], 150, True, "a") as visitors:
+        end = time.monotonic() + 6
+
+        def operate(seed: int) -> None:
+            dice = random.Random(seed)
+            while time.monotonic() < end:
+                if seed == 0:
+                    rewrite(edge, dice.choice(files))
+                assert "ok" in ask(sock_file, anything(dice, names)), "no answer"
+
+        together(*(lambda seed=seed: operate(seed) for seed in range(8)))
+        account = visitors.finish()
+        assert account["altered"] == 0 and account["served"] > 50, account
+        rewrite(edge, files[3])
+        assert ask(sock_file, "reload")["ok"]
+        status = ask(sock_file, "status")
+        assert status["flows"]["live"] == 0 and status["flows"]["accepted"] == sum(status["ends"].values()), status
+        assert {row["state"] for row in status["listeners"]} == {"accepting"} and len(status["listeners"]) == 6
+        ends = {why: count for why, count in status["ends"].items() if why not in ("client-eof", "server-eof", "client-reset")}
+        assert set(ends) <= {"killed", "denied"} and account["broken"] <= sum(ends.values()), (ends, account)

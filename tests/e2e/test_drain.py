@@ -18,18 +18,11 @@ import pytest
 from harness.crowd import crowd
 from harness.edge import Edge, free_port
 from harness.net import BACKEND, CLIENT, EDGE, Family, Net
+from harness.operate import ask, rewrite, settled
 from harness.stand import accept, connect, echo_once, listen, stand
 from harness.wire import DOWN, MIB, check_stream, read_until_reset, send_stream, together
-from test_reload import ask, rewrite, settled
 
 pytestmark = pytest.mark.usefixtures("binary")
-
-
-@pytest.fixture
-def sock_file() -> Iterator[Path]:
-    """sun_path is short, pytest's own directories are long."""
-    with tempfile.TemporaryDirectory(prefix="ts-") as directory:
-        yield Path(directory) / "control.sock"
 
 
 @pytest.mark.parametrize("profile", ["imap", "http", "https"])
@@ -114,7 +107,7 @@ def test_one_listener(sock_file: Path) -> None:
             listeners = {row["name"]: row["state"] for row in ask(sock_file, "status")["listeners"]}
             assert listeners == {"mail": "draining", "imap": "accepting"}
             assert read_until_reset(mail) == 0 and read_until_reset(mail_server) == 0
-            assert settled(edge, lambda: edge.listening() == [("127.0.0.1", first + 1)] * 2), edge.listening()
+            assert settled(lambda: edge.listening() == [("127.0.0.1", first + 1)] * 2), edge.listening()
             with pytest.raises(ConnectionRefusedError):
                 connect(first)
             echo_once(imap, imap_server)

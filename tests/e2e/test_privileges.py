@@ -9,30 +9,21 @@ import re
 import socket
 import stat
 import struct
-import tempfile
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable
 
 import pytest
 
 from harness.edge import Edge, EdgeError, free_port
 from harness.net import BACKEND, CLIENT, EDGE, V4, Net, enter_namespace
+from harness.operate import ask, rewrite
 from harness.stand import accept, connect
-from test_reload import ask, rewrite
 
 pytestmark = [pytest.mark.usefixtures("binary"), pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another")]
 
 NOBODY = pwd.getpwnam("nobody")
 NET_BIND = 1 << 10  # CAP_NET_BIND_SERVICE, capability.h
 SETS = ("Inh", "Prm", "Eff", "Bnd", "Amb")
-
-
-@pytest.fixture
-def sock_file() -> Iterator[Path]:
-    """In a directory that nobody may write to, too: there the socket is removed at the end."""
-    with tempfile.TemporaryDirectory(prefix="ts-") as directory:
-        os.chown(directory, NOBODY.pw_uid, NOBODY.pw_gid)
-        yield Path(directory) / "control.sock"
 
 
 def threads(edge: Edge) -> list[dict[str, str]]:

@@ -7,17 +7,16 @@ import os
 import re
 import shutil
 import signal
-import socket
-import tempfile
 import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Iterator
 
 import pytest
 
 from harness.crowd import crowd
 from harness.edge import Edge, free_port, tcp_table
+from harness.operate import ask, hang_up, rewrite, settled
 from harness.rig import usable_paths
 from harness.stand import accept, connect, echo_once, listen, stand
 from harness.wire import read_until_reset
@@ -25,42 +24,6 @@ from harness.wire import read_until_reset
 pytestmark = pytest.mark.usefixtures("binary")
 
 SANITIZED = "asan" in os.environ.get("TAILSPLICE", "") or "tsan" in os.environ.get("TAILSPLICE", "")
-
-
-@pytest.fixture
-def sock_file() -> Iterator[Path]:
-    """sun_path is short, pytest's own directories are long."""
-    with tempfile.TemporaryDirectory(prefix="ts-") as directory:
-        yield Path(directory) / "control.sock"
-
-
-def ask(sock_file: Path, request: str) -> dict[str, Any]:
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.connect(str(sock_file))
-        sock.settimeout(20)
-        sock.sendall(request.encode() + b"\n")
-        parts = []
-        while part := sock.recv(1 << 16):
-            parts.append(part)
-    return json.loads(b"".join(parts))
-
-
-def hang_up(edge: Edge, answer: str, timeout: float = 10) -> str:
-    """SIGHUP; the log from there to the line that says `answer`."""
-    before = len(edge.log())
-    edge.signal(signal.SIGHUP)
-    deadline = time.monotonic() + timeout
-    while answer not in edge.log()[before:]:
-        assert time.monotonic() < deadline and edge.alive(), f"no '{answer}':\n{edge.log()[before:]}"
-        time.sleep(0.005)
-    return edge.log()[before:]
-
-
-def rewrite(edge: Edge, text: str) -> None:
-    """As an editor does: readers see the old file or the new one."""
-    new = edge.config.with_suffix(".new")
-    new.write_text(text)
-    new.rename(edge.config)
 
 
 def sockets(edge: Edge) -> dict[tuple[str, int], set[str]]:
@@ -73,13 +36,6 @@ def sockets(edge: Edge) -> dict[tuple[str, int], set[str]]:
                 address, port = local.rsplit(":", 1)
                 found.setdefault((address, int(port, 16)), set()).add(inode)
     return found
-
-
-def settled(edge: Edge, wanted: Callable[[], bool], seconds: float = 5) -> bool:
-    deadline = time.monotonic() + seconds
-    while not wanted() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return wanted()
 
 
 # -- the proof ----------------------------------------------------------------------------------------------------------
@@ -197,7 +153,7 @@ def test_it_comes_back_while_it_goes(sock_file: Path) -> None:
         account = visitors.finish()
         assert account["broken"] == account["altered"] == 0 and account["served"] > 100, account
         assert account["refused"] < account["served"] / 4, account
-        assert settled(edge, lambda: len(edge.listening()) == len(set(edge.listening())) * 2), edge.listening()
+        assert settled(lambda: len(edge.listening()) == len(set(edge.listening())) * 2), edge.listening()
 
 
 # -- what stays ---------------------------------------------------------------------------------------------------------
@@ -211,7 +167,7 @@ def test_unchanged_listeners_keep_their_sockets() -> None:
         said = hang_up(it.edge, "reloaded")
         assert re.search(r"[1-9]\d* addresses added, 1 removed, 1 kept", said), said
         kept = ("0100007F", it.port)
-        assert settled(it.edge, lambda: len(sockets(it.edge)) == 3)
+        assert settled(lambda: len(sockets(it.edge)) == 3)
         assert sockets(it.edge)[kept] == before[kept]
 
 
@@ -411,7 +367,7 @@ def test_a_reload_while_it_drains(sock_file: Path) -> None:
         client, server = it.flow()
         with client, server:
             it.edge.signal(signal.SIGTERM)
-            assert settled(it.edge, lambda: "accepting no more" in it.edge.log())
+            assert settled(lambda: "accepting no more" in it.edge.log())
             hang_up(it.edge, "it is draining, and will end")
             assert not ask(sock_file, "reload")["ok"]
             echo_once(client, server)
