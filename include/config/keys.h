@@ -14,8 +14,8 @@ struct key {
 	/* NULL, or what was expected. See value.h. */
 	const char *(*set)(const struct key *k, void *field, const char *text);
 	const char *fallback; /* as it would be written; NULL: none */
-	const char *shown;    /* the reference's value where there is no fallback, or a better one */
-	const char *help;     /* one sentence */
+	const char *shown; /* the reference's value where there is no fallback, or a better one */
+	const char *help;  /* one sentence */
 	unsigned long long min, max;
 	const char *const *words; /* a choice's, NULL-terminated */
 	bool repeats;		  /* may be given again: one more value */

@@ -17,8 +17,8 @@ struct worker {
 	struct admit *admit;
 	size_t index, of; /* this one, among how many */
 	size_t pipes_budget;
-	char features[200]; /* of its ring; once worker_start() answered */
-	struct state *state;  /* the thread's own; NULL: it never started */
+	char features[200];  /* of its ring; once worker_start() answered */
+	struct state *state; /* the thread's own; NULL: it never started */
 };
 
 /* Starts the thread, which then waits for orders; it opens the mailbox. The caller has filled in

@@ -12,7 +12,7 @@
 
 static struct {
 	pthread_mutex_t lock; /* keeps poll and write of one line together */
-	int fd; /* under lock */
+	int fd;		      /* under lock */
 	atomic_int format;
 	atomic_int level;
 	atomic_uint_fast64_t dropped;

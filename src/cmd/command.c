@@ -5,7 +5,6 @@
 
 #include "edge/judge.h"
 
-
 const char *command_file(int argc, char **argv)
 {
 	const char *file = CONFIG_DEFAULT_FILE;

@@ -173,7 +173,9 @@ void relay_start(struct relay *r, struct relay_host *host, const struct path *pa
 {
 	const int fds[2] = { client, server };
 
-	*r = (struct relay){ .host = host, .path = path, .last_moved = host->now, .last_from = SERVER };
+	*r = (struct relay){
+		.host = host, .path = path, .last_moved = host->now, .last_from = SERVER
+	};
 	list_init(&r->runnable);
 	for (size_t i = 0; i < 2; i++) {
 		r->leg[i].fd = fds[i];
