@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../check.h"
@@ -120,12 +121,36 @@ int tcp_listen(int family, int backlog, struct addr *at)
 	return -1;
 }
 
+/* Free on every address of both families, now. */
+static bool port_is_free(uint16_t port)
+{
+	struct addr any4 = { .v4.sin_family = AF_INET }, any6 = { .v6.sin6_family = AF_INET6 };
+	int fd4 = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd6 = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+	bool ok;
+
+	addr_set_port(&any4, port);
+	addr_set_port(&any6, port);
+	setsockopt(fd6, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	ok = bind(fd4, &any4.sa, addr_len(&any4)) == 0 &&
+	     (fd6 < 0 || bind(fd6, &any6.sa, addr_len(&any6)) == 0);
+	close(fd4);
+	close(fd6);
+	return ok;
+}
+
+/* Below the ports that the kernel gives to clients: those of other tests come and go. */
 struct addr tcp_closed(void)
 {
-	struct addr at;
+	static unsigned seed;
+	uint16_t port;
 
-	close(tcp_listen(AF_INET, 1, &at));
-	return at;
+	if (!seed)
+		seed = (unsigned)getpid() * 7919u ^ (unsigned)time(NULL);
+	do
+		port = (uint16_t)(10000 + rand_r(&seed) % 20000);
+	while (!port_is_free(port));
+	return loopback(AF_INET, port);
 }
 
 struct addr tcp_black_hole(int fd[static HOLE_FDS])
