@@ -21,7 +21,7 @@ enum section_kind {
 	SECTION_KINDS
 };
 
-#define SECTION_KEYS_MAX 24
+#define SECTION_KEYS_MAX 40
 
 /* The first member of each section's struct. */
 struct section {

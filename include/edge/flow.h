@@ -33,6 +33,7 @@ struct flow {
 	struct list node; /* on flows->live or dying; `node.next` links unused ones */
 	struct flows *flows;
 	const struct plan_entry *plan;
+	const struct destination *to;
 	struct timer timer;
 	uint64_t id;
 	msec_t started, drain_due; /* drain_due 0: none */

@@ -12,17 +12,24 @@
 
 struct generation;
 
+/* Where flows lead: a backend, and how it is reached from that listener. */
+struct destination {
+	const struct backend_conf *backend;
+	struct dial_plan dial;
+	msec_t idle, half_closed; /* of the flow: the listener's word first, then the backend's */
+	size_t account;		  /* the backend's number in the roster, by generation_open(); dial.pool, too */
+};
+
 struct plan_entry {
 	const struct listen_conf *conf;
-	const struct backend_conf *backend;
 	struct addr at;
 	const struct path *path;
 	enum profile profile;
-	struct timeouts client; /* of the client's leg; idle and half_closed of the flow */
-	struct dial_plan dial;
-	/* Filled in by generation_open(), and dial.pool too. */
-	struct generation *generation;	 /* what holds all this */
-	size_t account, backend_account; /* numbers of the roster */
+	struct timeouts client; /* keepalive and user_timeout: of the client's leg */
+	struct destination to;
+	/* Filled in by generation_open(). */
+	struct generation *generation; /* what holds all this */
+	size_t account;		       /* number in the roster */
 };
 
 /* Addresses in all: each costs every worker a descriptor. */

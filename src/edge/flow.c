@@ -31,7 +31,7 @@ static void log_flow(const struct flow *f)
 		.listener = f->plan->conf->section.name,
 		.port = addr_port(&f->plan->at),
 		.client = f->client,
-		.backend = f->plan->backend->section.name,
+		.backend = f->to->backend->section.name,
 		.server = f->server,
 		.path = flow_path_name(f),
 		.up = flow_moved(f, CLIENT),
@@ -41,7 +41,7 @@ static void log_flow(const struct flow *f)
 		.why = (enum why)f->why,
 		.flows = atomic_load_explicit(&f->flows->admit->flows, memory_order_relaxed),
 		.listener_flows = f->flows->ledger.accounts[f->plan->account].live,
-		.backend_flows = f->flows->ledger.accounts[f->plan->backend_account].live,
+		.backend_flows = f->flows->ledger.accounts[f->to->account].live,
 		.retries = f->retries,
 	};
 	struct line line;
@@ -62,7 +62,7 @@ static void settle_accounts(struct flow *f)
 {
 	struct ledger *l = &f->flows->ledger;
 	struct account *listener = &l->accounts[f->plan->account];
-	struct account *backend = &l->accounts[f->plan->backend_account];
+	struct account *backend = &l->accounts[f->to->account];
 
 	l->ends[f->why]++;
 	l->up += flow_moved(f, CLIENT);
@@ -155,7 +155,7 @@ static msec_t tick_drain(struct flow *f, msec_t now)
 static msec_t tick_relay(struct flow *f, msec_t now)
 {
 	bool half = relay_half_closed(&f->relay);
-	const struct timeouts *t = &f->plan->client;
+	const struct destination *t = f->to;
 	msec_t limit = half ? min_of(t->half_closed, t->idle) : t->idle;
 	/* A half-close may come at any time: look again before its limit could have passed. */
 	msec_t look = half ? limit : min_of(limit, t->half_closed);
@@ -185,7 +185,7 @@ static msec_t flow_tick(struct timer *t, msec_t now)
 		return min_of(f->dial_due, f->drain_due ? f->drain_due : TIMER_NONE);
 	/* The next address, if there is one, gets its own time. */
 	dial_expire(&f->dial);
-	f->dial_due = now + f->plan->backend->connect_timeout;
+	f->dial_due = now + f->to->backend->connect_timeout;
 	return f->state == FLOW_DIAL ? f->dial_due : TIMER_NONE;
 }
 
@@ -203,9 +203,9 @@ static void say_why_error(const struct flow *f, int error)
 		log_warn(
 			"no source port is left towards backend %s: widen net.ipv4.ip_local_port_range, or "
 			"give the backend more addresses",
-			f->plan->backend->section.name);
+			f->to->backend->section.name);
 	else
-		log_warn("backend %s: connect failed: %s", f->plan->backend->section.name,
+		log_warn("backend %s: connect failed: %s", f->to->backend->section.name,
 			 strerror(-error));
 }
 
@@ -217,8 +217,8 @@ static void start_relay(struct flow *f, int server_fd)
 	f->connect_ms = (uint32_t)(fs->host.now - f->started);
 	f->client_fd = -1;
 	f->relayed = true;
-	fs->ledger.accounts[f->plan->backend_account].accepted++;
-	fs->ledger.accounts[f->plan->backend_account].live++;
+	fs->ledger.accounts[f->to->account].accepted++;
+	fs->ledger.accounts[f->to->account].live++;
 	flow_enter(f, FLOW_RELAY);
 	relay_start(&f->relay, &fs->host, f->plan->path, client_fd, server_fd);
 	timer_set(fs->timers, &f->timer, tick_relay(f, fs->host.now));
@@ -281,6 +281,7 @@ static struct flow *enroll(struct flows *fs, const struct plan_entry *plan, int 
 		return NULL;
 	*f = (struct flow){ .flows = fs,
 			    .plan = plan,
+			    .to = &plan->to,
 			    .id = fs->next_id,
 			    .client_fd = fd,
 			    .started = fs->host.now,
@@ -325,12 +326,12 @@ void flow_open(struct flows *fs, const struct plan_entry *plan, int fd, bool adm
 		flow_close(f, WHY_LIMIT_FLOWS);
 		return;
 	}
-	if (plan->backend->send_proxy != PP_OFF)
+	if (f->to->backend->send_proxy != PP_OFF)
 		read_name(fd, getsockname, &local);
 	flow_enter(f, FLOW_DIAL);
-	f->dial_due = fs->host.now + plan->backend->connect_timeout;
+	f->dial_due = fs->host.now + f->to->backend->connect_timeout;
 	timer_set(fs->timers, &f->timer, drain_due ? min_of(f->dial_due, drain_due) : f->dial_due);
-	dial_start(&f->dial, fs->host.ring, &plan->dial, &f->client, &local, on_dialled);
+	dial_start(&f->dial, fs->host.ring, &f->to->dial, &f->client, &local, on_dialled);
 }
 
 bool flow_reap(struct flow *f)

@@ -77,7 +77,7 @@ static void list_flow(struct flow *f, msec_t now, struct listing *out)
 {
 	struct listing_row row = { .id = f->id,
 				   .account = f->plan->account,
-				   .backend_account = f->plan->backend_account,
+				   .backend_account = f->to->account,
 				   .port = addr_port(&f->plan->at),
 				   .client = f->client,
 				   .server = f->server,
@@ -117,7 +117,7 @@ void flows_look(const struct flows *fs, struct ledger *out)
 	list_each(node, &fs->live) {
 		const struct flow *f = container_of(node, struct flow, node);
 		struct account *listener = &out->accounts[f->plan->account];
-		struct account *backend = &out->accounts[f->plan->backend_account];
+		struct account *backend = &out->accounts[f->to->account];
 		uint64_t up = flow_moved(f, CLIENT), down = flow_moved(f, SERVER);
 
 		out->up += up;

@@ -13,9 +13,9 @@ static void number_entries(struct generation *g, struct roster *roster)
 		struct plan_entry *e = &g->plan.at[i];
 
 		e->generation = g;
-		e->dial.pool = &g->pools[e->backend - g->config->backends];
+		e->to.dial.pool = &g->pools[e->to.backend - g->config->backends];
 		e->account = roster_number(roster, e->conf->section.name, addr_format(&e->at, at));
-		e->backend_account = roster_number(roster, e->backend->section.name, NULL);
+		e->to.account = roster_number(roster, e->to.backend->section.name, NULL);
 	}
 }
 
