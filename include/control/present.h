@@ -8,16 +8,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "control/medium.h"
 #include "control/request.h"
-
-/* Where the text goes. */
-struct medium {
-	size_t width; /* columns of the terminal; 0: it is none */
-	bool bold;    /* headings may be */
-};
-
-/* The columns of a status that goes to no terminal. */
-#define PRESENT_WIDTH 80
 
 /* A successful answer to that verb. Status is folded to the width, conns is cut there. */
 void present(enum verb_id verb, const json_t *answer, const struct medium *medium, FILE *to);
