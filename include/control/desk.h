@@ -7,14 +7,14 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "control/server.h"
+#include "control/sessions.h"
 #include "edge/bans.h"
 #include "edge/edge.h"
 
 struct desk {
 	struct edge edge;
 	struct inherited_list inherited;
-	struct server server;
+	struct sessions sessions;
 	struct bans bans;
 	const char *file; /* NULL: the configuration came with the program */
 	char user[64];	  /* we run as */

@@ -4,7 +4,7 @@
 
 #include "control/desk.h"
 
-/* For server.asked: answers, at once or when the workers have. server.owner is the desk. */
+/* For sessions.asked: answers, at once or when the workers have. sessions.owner is the desk. */
 void dispatch(struct session *s);
 
 /* Forgets bans that are over. Returns when it is due again, or TIMER_NONE. */

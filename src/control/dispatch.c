@@ -11,7 +11,7 @@
 
 static struct desk *desk_of(const struct session *s)
 {
-	return s->server->owner;
+	return s->sessions->owner;
 }
 
 static void ask(struct session *s, enum order_kind kind, void (*done)(struct inquiry *q))

@@ -90,7 +90,7 @@ static void beat(struct supervisor *s, msec_t now)
 
 static int poll_limit(const struct supervisor *s, msec_t now)
 {
-	msec_t due = min_of(server_due(&s->desk.server), s->bans_due);
+	msec_t due = min_of(sessions_due(&s->desk.sessions), s->bans_due);
 
 	if (s->pulse_every)
 		due = min_of(due, s->pulse_due);
@@ -101,9 +101,9 @@ static int poll_limit(const struct supervisor *s, msec_t now)
 
 static void turn(struct supervisor *s)
 {
-	struct pollfd fds[2 + SERVER_CLIENTS + 1];
+	struct pollfd fds[2 + SESSIONS_MAX + 1];
 	struct desk *d = &s->desk;
-	size_t n = server_poll(&d->server, fds + 2);
+	size_t n = sessions_poll(&d->sessions, fds + 2);
 
 	fds[0] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
 	fds[1] = (struct pollfd){ .fd = d->edge.replies.fd, .events = POLLIN };
@@ -113,7 +113,7 @@ static void turn(struct supervisor *s)
 		edge_hear(&d->edge);
 	if (fds[0].revents)
 		take_signals(s);
-	server_run(&d->server, fds + 2, n, timer_now());
+	sessions_run(&d->sessions, fds + 2, n, timer_now());
 	s->bans_due = dispatch_expire(d, timer_now());
 	beat(s, timer_now());
 }
@@ -173,9 +173,9 @@ static bool open_control(struct desk *d, uid_t uid, gid_t gid, char *why, size_t
 
 	if (!path)
 		return true;
-	d->server.asked = dispatch;
-	d->server.owner = d;
-	return server_open(&d->server, path, uid, gid, why, size);
+	d->sessions.asked = dispatch;
+	d->sessions.owner = d;
+	return sessions_open(&d->sessions, path, uid, gid, why, size);
 }
 
 /* From root, with a hold on ports and a socket, to the user of the configuration. */
@@ -226,7 +226,7 @@ static void serve(struct supervisor *s)
 
 enum supervisor_result supervisor_run(const char *file, struct config *config, struct plan *plan)
 {
-	struct supervisor s = { .desk.file = file, .desk.server.fd = -1, .bans_due = TIMER_NONE };
+	struct supervisor s = { .desk.file = file, .desk.sessions.fd = -1, .bans_due = TIMER_NONE };
 	struct desk *d = &s.desk;
 	bool ok;
 
@@ -241,7 +241,7 @@ enum supervisor_result supervisor_run(const char *file, struct config *config, s
 	/* Workers that started before one could not. */
 	while (!edge_ended(&d->edge))
 		turn(&s);
-	server_close(&d->server);
+	sessions_close(&d->sessions);
 	edge_close(&d->edge);
 	inherited_finish(&d->inherited);
 	bans_finish(&d->bans);

@@ -12,7 +12,7 @@
 
 /* Standard files, the log, the resolver, the signals, and some to look around with. */
 #define SPARE_FDS 18
-/* The control socket and its clients (control/server.h). */
+/* The control socket and its clients (control/sessions.h). */
 #define CONTROL_FDS 18
 /* A worker's ring and mailbox; and each listener, with a client that waits for a place. */
 #define WORKER_FDS 2

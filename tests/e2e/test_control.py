@@ -22,7 +22,7 @@ from harness.wire import read_until_reset, together
 
 pytestmark = pytest.mark.usefixtures("binary")
 
-SESSIONS = 16  # SERVER_CLIENTS of include/control/server.h: more wait in the queue
+SESSIONS = 16  # SESSIONS_MAX of include/control/sessions.h: more wait in the queue
 READ_LIMIT = 5.0  # seconds a client has for its request
 
 

@@ -1,4 +1,4 @@
-#include "control/server.h"
+#include "control/sessions.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -20,7 +20,7 @@ static void close_session(struct session *s)
 {
 	close(s->fd);
 	free(s->answer);
-	*s = (struct session){ .server = s->server, .fd = -1 };
+	*s = (struct session){ .sessions = s->sessions, .fd = -1 };
 }
 
 static void write_some(struct session *s, msec_t now)
@@ -74,7 +74,7 @@ static void take_request(struct session *s, size_t length)
 	}
 	s->state = SESSION_WAITS;
 	s->deadline = TIMER_NONE;
-	s->server->asked(s);
+	s->sessions->asked(s);
 }
 
 static void read_some(struct session *s)
@@ -97,33 +97,34 @@ static void read_some(struct session *s)
 			       sizeof(s->line));
 }
 
-static void take_client(struct server *s, msec_t now)
+static void take_client(struct sessions *s, msec_t now)
 {
 	int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	for (size_t i = 0; fd >= 0 && i < SERVER_CLIENTS; i++) {
-		struct session *session = &s->sessions[i];
+	for (size_t i = 0; fd >= 0 && i < SESSIONS_MAX; i++) {
+		struct session *session = &s->clients[i];
 
 		if (session->state != SESSION_FREE)
 			continue;
-		*session = (struct session){
-			.server = s, .state = SESSION_READS, .fd = fd, .deadline = now + READ_LIMIT
-		};
+		*session = (struct session){ .sessions = s,
+					     .state = SESSION_READS,
+					     .fd = fd,
+					     .deadline = now + READ_LIMIT };
 		return;
 	}
 	if (fd >= 0)
 		close(fd);
 }
 
-static bool has_place(const struct server *s)
+static bool has_place(const struct sessions *s)
 {
-	for (size_t i = 0; i < SERVER_CLIENTS; i++)
-		if (s->sessions[i].state == SESSION_FREE)
+	for (size_t i = 0; i < SESSIONS_MAX; i++)
+		if (s->clients[i].state == SESSION_FREE)
 			return true;
 	return false;
 }
 
-size_t server_poll(const struct server *s, struct pollfd *out)
+size_t sessions_poll(const struct sessions *s, struct pollfd *out)
 {
 	size_t n = 0;
 
@@ -131,8 +132,8 @@ size_t server_poll(const struct server *s, struct pollfd *out)
 		return 0;
 	if (has_place(s))
 		out[n++] = (struct pollfd){ .fd = s->fd, .events = POLLIN };
-	for (size_t i = 0; i < SERVER_CLIENTS; i++) {
-		const struct session *c = &s->sessions[i];
+	for (size_t i = 0; i < SESSIONS_MAX; i++) {
+		const struct session *c = &s->clients[i];
 
 		if (c->state == SESSION_READS)
 			out[n++] = (struct pollfd){ .fd = c->fd, .events = POLLIN };
@@ -142,10 +143,10 @@ size_t server_poll(const struct server *s, struct pollfd *out)
 	return n;
 }
 
-static void serve(struct server *s, int fd, msec_t now)
+static void serve(struct sessions *s, int fd, msec_t now)
 {
-	for (size_t i = 0; i < SERVER_CLIENTS; i++) {
-		struct session *c = &s->sessions[i];
+	for (size_t i = 0; i < SESSIONS_MAX; i++) {
+		struct session *c = &s->clients[i];
 
 		if (c->state == SESSION_FREE || c->fd != fd)
 			continue;
@@ -157,7 +158,7 @@ static void serve(struct server *s, int fd, msec_t now)
 	}
 }
 
-void server_run(struct server *s, const struct pollfd *in, size_t count, msec_t now)
+void sessions_run(struct sessions *s, const struct pollfd *in, size_t count, msec_t now)
 {
 	bool knock = false;
 
@@ -167,21 +168,21 @@ void server_run(struct server *s, const struct pollfd *in, size_t count, msec_t 
 		else if (in[i].revents)
 			serve(s, in[i].fd, now);
 	}
-	for (size_t i = 0; i < SERVER_CLIENTS; i++)
-		if (s->sessions[i].state != SESSION_FREE && s->sessions[i].deadline <= now)
-			close_session(&s->sessions[i]);
+	for (size_t i = 0; i < SESSIONS_MAX; i++)
+		if (s->clients[i].state != SESSION_FREE && s->clients[i].deadline <= now)
+			close_session(&s->clients[i]);
 	/* Last: its descriptor may be the number of one that was closed in this turn. */
 	if (knock)
 		take_client(s, now);
 }
 
-msec_t server_due(const struct server *s)
+msec_t sessions_due(const struct sessions *s)
 {
 	msec_t due = TIMER_NONE;
 
-	for (size_t i = 0; s->fd >= 0 && i < SERVER_CLIENTS; i++)
-		if (s->sessions[i].state != SESSION_FREE)
-			due = min_of(due, s->sessions[i].deadline);
+	for (size_t i = 0; s->fd >= 0 && i < SESSIONS_MAX; i++)
+		if (s->clients[i].state != SESSION_FREE)
+			due = min_of(due, s->clients[i].deadline);
 	return due;
 }
 
@@ -211,7 +212,7 @@ static bool is_free(const struct sockaddr_un *at, char *why, size_t size)
 	return false;
 }
 
-static bool bind_file(struct server *s, uid_t uid, gid_t gid)
+static bool bind_file(struct sessions *s, uid_t uid, gid_t gid)
 {
 	mode_t mask = umask(0177);
 	bool ok = bind(s->fd, (struct sockaddr *)&s->at, sizeof(s->at)) == 0;
@@ -228,14 +229,15 @@ static bool bind_file(struct server *s, uid_t uid, gid_t gid)
 		s->device = st.st_dev;
 		s->inode = st.st_ino;
 	}
-	return listen(s->fd, 8 * SERVER_CLIENTS) == 0;
+	return listen(s->fd, 8 * SESSIONS_MAX) == 0;
 }
 
-bool server_open(struct server *s, const char *path, uid_t uid, gid_t gid, char *why, size_t size)
+bool sessions_open(struct sessions *s, const char *path, uid_t uid, gid_t gid, char *why,
+		   size_t size)
 {
 	s->at = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	for (size_t i = 0; i < SERVER_CLIENTS; i++)
-		s->sessions[i] = (struct session){ .server = s, .fd = -1 };
+	for (size_t i = 0; i < SESSIONS_MAX; i++)
+		s->clients[i] = (struct session){ .sessions = s, .fd = -1 };
 	snprintf(s->at.sun_path, sizeof(s->at.sun_path), "%s", path);
 	if (!is_free(&s->at, why, size))
 		return false;
@@ -246,19 +248,19 @@ bool server_open(struct server *s, const char *path, uid_t uid, gid_t gid, char 
 		 errno == ENOENT ? " (its directory is missing: create it, or let systemd do so by "
 				   "RuntimeDirectory=tailsplice)"
 				 : "");
-	server_close(s);
+	sessions_close(s);
 	return false;
 }
 
-void server_close(struct server *s)
+void sessions_close(struct sessions *s)
 {
 	struct stat st;
 
 	if (s->fd < 0)
 		return;
-	for (size_t i = 0; i < SERVER_CLIENTS; i++)
-		if (s->sessions[i].state != SESSION_FREE)
-			close_session(&s->sessions[i]);
+	for (size_t i = 0; i < SESSIONS_MAX; i++)
+		if (s->clients[i].state != SESSION_FREE)
+			close_session(&s->clients[i]);
 	close(s->fd);
 	s->fd = -1;
 	if (stat(s->at.sun_path, &st) == 0 && st.st_dev == s->device && st.st_ino == s->inode)
