@@ -27,16 +27,16 @@ struct dial {
 	 * else -1, and `error` is the negative errno of the last attempt. */
 	void (*done)(struct dial *d, int fd);
 	struct addr to; /* of this attempt */
+	const uint8_t *header;
 	int fd, error;
-	uint8_t attempt, header_len, header_sent;
+	uint16_t header_len, header_sent;
+	uint8_t attempt;
 	bool expired, stopped;
-	uint8_t header[PP_WRITE_MAX];
 };
 
-/* src and dst go into the header. done() is called before it returns when no socket can be opened. */
+/* The header is lent until done(); len 0: none. done() is called before it returns when no socket can be opened. */
 void dial_start(struct dial *d, struct ring *ring, const struct dial_plan *plan,
-		const struct addr *src, const struct addr *dst,
-		void (*done)(struct dial *d, int fd));
+		const uint8_t *header, size_t len, void (*done)(struct dial *d, int fd));
 
 /* The time of this attempt is over: the next address is tried, or it ends with -ETIMEDOUT. */
 void dial_expire(struct dial *d);

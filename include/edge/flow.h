@@ -7,6 +7,7 @@
 #include "backend/dial.h"
 #include "edge/admit.h"
 #include "edge/bans.h"
+#include "edge/greeting.h"
 #include "edge/ledger.h"
 #include "edge/plan.h"
 #include "edge/why.h"
@@ -44,6 +45,7 @@ struct flow {
 	uint8_t state, why, retries;
 	bool admitted, relayed;
 	struct addr client, server;
+	struct greeting *greeting; /* until it is connected */
 	/* One after the other, never both. */
 	union {
 		struct dial dial;

@@ -17,7 +17,7 @@ struct destination {
 	const struct backend_conf *backend;
 	struct dial_plan dial;
 	msec_t idle, half_closed; /* of the flow: the listener's word first, then the backend's */
-	size_t account;		  /* the backend's number in the roster, by generation_open(); dial.pool, too */
+	size_t account; /* the backend's number in the roster, by generation_open(); dial.pool, too */
 };
 
 struct plan_entry {
@@ -26,7 +26,8 @@ struct plan_entry {
 	const struct path *path;
 	enum profile profile;
 	struct timeouts client; /* keepalive and user_timeout: of the client's leg */
-	struct destination to;
+	struct destination *to; /* owned; in the order of the routes */
+	size_t nto;
 	/* Filled in by generation_open(). */
 	struct generation *generation; /* what holds all this */
 	size_t account;		       /* number in the roster */

@@ -66,7 +66,7 @@ static void on_sent(struct op *op, int res)
 		if (!d->error)
 			d->error = res;
 	} else {
-		d->header_sent += (uint8_t)res;
+		d->header_sent += (uint16_t)res;
 		if (d->header_sent < d->header_len && !d->stopped) {
 			ring_send(d->ring, op, d->fd, d->header + d->header_sent,
 				  (size_t)(d->header_len - d->header_sent));
@@ -109,18 +109,17 @@ static void next_attempt(struct dial *d)
 }
 
 void dial_start(struct dial *d, struct ring *ring, const struct dial_plan *plan,
-		const struct addr *src, const struct addr *dst,
-		void (*done)(struct dial *d, int fd))
+		const uint8_t *header, size_t len, void (*done)(struct dial *d, int fd))
 {
 	*d = (struct dial){ .connect.done = on_connected,
 			    .send.done = on_sent,
 			    .ring = ring,
 			    .plan = plan,
 			    .done = done,
+			    .header = header,
+			    .header_len = (uint16_t)len,
 			    .fd = -1,
 			    .error = -EADDRNOTAVAIL };
-	d->header_len = (uint8_t)pp_write((enum pp_version)plan->pool->conf->send_proxy, src, dst,
-					  d->header);
 	next_attempt(d);
 }
 

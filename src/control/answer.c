@@ -110,7 +110,7 @@ static const char *backend_of(const struct desk *d, size_t number)
 
 	for (size_t i = 0; i < plan->count; i++)
 		if (plan->at[i].account == number)
-			return plan->at[i].to.backend->section.name;
+			return plan->at[i].to->backend->section.name;
 	return NULL;
 }
 

@@ -229,6 +229,8 @@ static void on_dialled(struct dial *d, int fd)
 	struct flow *f = container_of(d, struct flow, dial);
 	int error = d->error;
 
+	free(f->greeting);
+	f->greeting = NULL;
 	f->server = d->to;
 	f->retries = (uint8_t)(d->attempt ? d->attempt - 1 : 0);
 	if (f->state == FLOW_CLOSING)
@@ -281,7 +283,7 @@ static struct flow *enroll(struct flows *fs, const struct plan_entry *plan, int 
 		return NULL;
 	*f = (struct flow){ .flows = fs,
 			    .plan = plan,
-			    .to = &plan->to,
+			    .to = plan->to,
 			    .id = fs->next_id,
 			    .client_fd = fd,
 			    .started = fs->host.now,
@@ -299,11 +301,30 @@ static struct flow *enroll(struct flows *fs, const struct plan_entry *plan, int 
 	return f;
 }
 
+static void start_dial(struct flow *f)
+{
+	struct flows *fs = f->flows;
+	const struct backend_conf *b = f->to->backend;
+	struct addr local = { 0 };
+
+	if (b->send_proxy != PP_OFF)
+		read_name(f->client_fd, getsockname, &local);
+	if (greeting_make(&f->greeting, b, &f->client, &local) < 0) {
+		flow_close(f, WHY_ERROR);
+		return;
+	}
+	flow_enter(f, FLOW_DIAL);
+	f->dial_due = fs->host.now + b->connect_timeout;
+	timer_set(fs->timers, &f->timer,
+		  f->drain_due ? min_of(f->dial_due, f->drain_due) : f->dial_due);
+	dial_start(&f->dial, fs->host.ring, &f->to->dial, f->greeting ? f->greeting->bytes : NULL,
+		   f->greeting ? f->greeting->len : 0, on_dialled);
+}
+
 void flow_open(struct flows *fs, const struct plan_entry *plan, int fd, bool admitted,
 	       msec_t drain_due)
 {
 	struct flow *f = enroll(fs, plan, fd);
-	struct addr local = { 0 };
 
 	if (!f) {
 		refuse(fs, fd);
@@ -326,12 +347,7 @@ void flow_open(struct flows *fs, const struct plan_entry *plan, int fd, bool adm
 		flow_close(f, WHY_LIMIT_FLOWS);
 		return;
 	}
-	if (f->to->backend->send_proxy != PP_OFF)
-		read_name(fd, getsockname, &local);
-	flow_enter(f, FLOW_DIAL);
-	f->dial_due = fs->host.now + f->to->backend->connect_timeout;
-	timer_set(fs->timers, &f->timer, drain_due ? min_of(f->dial_due, drain_due) : f->dial_due);
-	dial_start(&f->dial, fs->host.ring, &f->to->dial, &f->client, &local, on_dialled);
+	start_dial(f);
 }
 
 bool flow_reap(struct flow *f)

@@ -13,9 +13,13 @@ static void number_entries(struct generation *g, struct roster *roster)
 		struct plan_entry *e = &g->plan.at[i];
 
 		e->generation = g;
-		e->to.dial.pool = &g->pools[e->to.backend - g->config->backends];
 		e->account = roster_number(roster, e->conf->section.name, addr_format(&e->at, at));
-		e->to.account = roster_number(roster, e->to.backend->section.name, NULL);
+		for (size_t k = 0; k < e->nto; k++) {
+			struct destination *to = &e->to[k];
+
+			to->dial.pool = &g->pools[to->backend - g->config->backends];
+			to->account = roster_number(roster, to->backend->section.name, NULL);
+		}
 	}
 }
 

@@ -68,12 +68,14 @@ static void add_entry(struct plan *p, const struct listen_conf *l, const struct 
 	addr_set_port(&e->at, port->from);
 	e->profile = profile_of((enum profile)l->profile, port->from);
 	e->client = profile_client_timeouts(e->profile, &l->timeouts, &l->backend->timeouts);
-	e->to = (struct destination){ .backend = l->backend,
-				      .idle = e->client.idle,
-				      .half_closed = e->client.half_closed };
-	e->to.dial.timeouts =
+	e->to = memory_zeroed(1, sizeof(*e->to));
+	e->nto = 1;
+	*e->to = (struct destination){ .backend = l->backend,
+				       .idle = e->client.idle,
+				       .half_closed = e->client.half_closed };
+	e->to->dial.timeouts =
 		profile_server_timeouts(e->profile, &l->backend->timeouts, &l->timeouts);
-	e->to.dial.port = l->target.port ? l->target.port : port->to;
+	e->to->dial.port = l->target.port ? l->target.port : port->to;
 }
 
 /* 0.0.0.0 and 192.0.2.1 on one port are two sockets that may both exist, as in any server. */
@@ -126,6 +128,8 @@ bool plan_make(struct plan *p, const struct config *c, struct report *report)
 
 void plan_free(struct plan *p)
 {
+	for (size_t i = 0; i < p->count; i++)
+		free(p->at[i].to);
 	free(p->at);
 	*p = (struct plan){ 0 };
 }
@@ -134,7 +138,7 @@ static void print_server(const struct plan_entry *e, const struct server_conf *s
 {
 	const char *shape = strchr(s->host, ':') && s->host[0] != '[' ? " [%s]:%u" : " %s:%u";
 
-	fprintf(to, shape, s->host, s->port ? s->port : e->to.dial.port);
+	fprintf(to, shape, s->host, s->port ? s->port : e->to->dial.port);
 }
 
 void plan_print(const struct plan *p, FILE *to)
@@ -146,11 +150,11 @@ void plan_print(const struct plan *p, FILE *to)
 		const struct plan_entry *e = &p->at[i];
 
 		fprintf(to, "%-12s %-22s -> %s", e->conf->section.name, addr_format(&e->at, at),
-			e->to.backend->section.name);
-		for (size_t k = 0; k < e->to.backend->servers.count; k++)
-			print_server(e, &e->to.backend->servers.at[k], to);
+			e->to->backend->section.name);
+		for (size_t k = 0; k < e->to->backend->servers.count; k++)
+			print_server(e, &e->to->backend->servers.at[k], to);
 		fprintf(to, "  (%s, path %s, profile %s, idle %s)\n",
-			headers[e->to.backend->send_proxy], e->path->name, profile_name(e->profile),
-			value_format_duration(e->to.idle, idle));
+			headers[e->to->backend->send_proxy], e->path->name,
+			profile_name(e->profile), value_format_duration(e->to->idle, idle));
 	}
 }

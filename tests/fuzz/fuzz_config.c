@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	for (size_t i = 0; i < report.count; i++)
 		MUST(report.at[i].text[0]);
 	for (size_t i = 0; i < plan.count && !report.errors; i++)
-		MUST(plan.at[i].to.backend && plan.at[i].path && addr_port(&plan.at[i].at));
+		MUST(plan.at[i].to->backend && plan.at[i].path && addr_port(&plan.at[i].at));
 	plan_free(&plan);
 	config_free(c);
 	report_finish(&report);

@@ -15,6 +15,7 @@ static struct {
 	struct pool pool;
 	struct dial_plan plan;
 	struct dial dial;
+	uint8_t header[PP_WRITE_MAX];
 	int calls, fd, error, fds_before;
 } desk;
 
@@ -45,11 +46,13 @@ static void add_address(struct addr a)
 static void start(void)
 {
 	struct addr src, dst;
+	size_t len;
 
 	addr_parse(&src, "203.0.113.7", 51234);
 	addr_parse(&dst, "192.0.2.1", 25);
+	len = pp_write((enum pp_version)desk.backend.send_proxy, &src, &dst, desk.header);
 	desk.calls = 0;
-	dial_start(&desk.dial, desk.ring, &desk.plan, &src, &dst, on_done);
+	dial_start(&desk.dial, desk.ring, &desk.plan, desk.header, len, on_done);
 }
 
 static bool is_done(void *arg)

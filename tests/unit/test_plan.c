@@ -36,7 +36,7 @@ Test(plan, every_address_and_port)
 	for (size_t i = 0; i < p.count && i < ARRAY_LEN(wanted); i++) {
 		expect_str(addr_format(&p.at[i].at, text), wanted[i], "at");
 		cr_expect(p.at[i].conf == &c->listens[i == 4], "%zu", i);
-		cr_expect(p.at[i].to.backend == &c->backends[0], "%zu", i);
+		cr_expect(p.at[i].to->backend == &c->backends[0], "%zu", i);
 		expect_str(p.at[i].path->name, i == 4 ? "copy" : "auto", "path");
 	}
 	plan_free(&p);
@@ -61,7 +61,7 @@ Test(plan, where_it_leads)
 		struct plan p = plan_of(c);
 
 		expect_num(p.count, 1, rows[i].text);
-		expect_num(p.at[0].to.dial.port, rows[i].port, rows[i].text);
+		expect_num(p.at[0].to->dial.port, rows[i].port, rows[i].text);
 		plan_free(&p);
 		config_free(c);
 	}
@@ -76,15 +76,15 @@ Test(plan, timeouts_by_port_and_key)
 	struct plan p = plan_of(c);
 
 	expect_num(p.at[0].profile, PROFILE_SMTP, "25");
-	expect_num(p.at[0].to.idle, 600000, "25");
+	expect_num(p.at[0].to->idle, 600000, "25");
 	expect_num(p.at[1].profile, PROFILE_IMAP, "993");
-	expect_num(p.at[1].to.idle, 2100000, "993");
+	expect_num(p.at[1].to->idle, 2100000, "993");
 	expect_num(p.at[2].profile, PROFILE_IMAP, "given");
-	expect_num(p.at[2].to.idle, 120000, "given");
-	expect_num(p.at[2].to.half_closed, 3000, "the backend's, for the flow");
+	expect_num(p.at[2].to->idle, 120000, "given");
+	expect_num(p.at[2].to->half_closed, 3000, "the backend's, for the flow");
 	expect_num(p.at[0].client.keepalive, 7000, "the client's leg");
-	cr_expect(p.at[0].to.dial.timeouts.keepalive != 7000, "not the server's leg");
-	expect_num(p.at[0].to.dial.timeouts.user_timeout, 9000, "the server's leg");
+	cr_expect(p.at[0].to->dial.timeouts.keepalive != 7000, "not the server's leg");
+	expect_num(p.at[0].to->dial.timeouts.user_timeout, 9000, "the server's leg");
 	cr_expect(p.at[0].client.user_timeout != 9000, "not the client's leg");
 	plan_free(&p);
 	config_free(c);

@@ -25,13 +25,13 @@ static void make_plan(struct stand *s, const struct addr *server)
 	cr_assert(plan_make(&s->plan, s->config, &report) && s->plan.count == 1);
 	cr_assert(pool_fill(&s->pool, &s->config->backends[0], &report));
 	report_finish(&report);
-	s->plan.at[0].to.dial.pool = &s->pool;
-	s->plan.at[0].to.account = 1;
+	s->plan.at[0].to->dial.pool = &s->pool;
+	s->plan.at[0].to->account = 1;
 	/* Shorter than the configuration allows: a test cannot wait for a second. */
 	if (s->idle)
-		s->plan.at[0].to.idle = s->idle;
+		s->plan.at[0].to->idle = s->idle;
 	if (s->half_closed)
-		s->plan.at[0].to.half_closed = s->half_closed;
+		s->plan.at[0].to->half_closed = s->half_closed;
 }
 
 static void start_worker(struct stand *s, size_t i)
