@@ -8,6 +8,7 @@
 
 #include "base/bits.h"
 #include "base/net.h"
+#include "base/prefixes.h"
 
 /* More are refused: the set is made anew at each change. */
 #define BANS_MAX 65536
@@ -36,15 +37,10 @@ msec_t bans_expire(struct bans *b, msec_t now);
 
 void bans_finish(struct bans *b);
 
-/* For the workers. NULL when nothing is banned. The caller is its first holder. */
-struct ban_set *ban_set_make(const struct bans *b);
+/* For the workers: each ban with its end. NULL when nothing is banned. The caller is its first holder. */
+struct prefixes *bans_freeze(const struct bans *b);
 
-/* Both accept NULL. From any thread. */
-struct ban_set *ban_set_get(struct ban_set *s);
-void ban_set_put(struct ban_set *s);
-
-/* Banned now? The longest ban that covers the address decides. As in net_contains() an IPv4-mapped
- * address counts as IPv4, and a network of one family covers none of the other. NULL: nothing is. */
-bool ban_set_has(const struct ban_set *s, const struct addr *a, msec_t now);
+/* Banned now? Any thread. */
+bool bans_hit(const struct prefixes *bans, const struct addr *a, msec_t now);
 
 #endif

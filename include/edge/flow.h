@@ -20,7 +20,7 @@ struct flows {
 	struct timers *timers;
 	struct admit *admit;
 	struct ledger ledger;
-	struct ban_set *bans; /* NULL: none */
+	struct prefixes *bans; /* NULL: none */
 	struct list live, dying;
 	struct flow *unused; /* flows of ended connections, to be used again */
 	uint64_t next_id, id_step;

@@ -45,8 +45,8 @@ struct order {
 			msec_t limit;	   /* then what is left is reset */
 		} drain;
 		struct {
-			struct ban_set *set; /* held; NULL: no bans */
-			bool is_new;	     /* end the flows of `net` */
+			struct prefixes *set; /* held; NULL: no bans */
+			bool is_new;	      /* end the flows of `net` */
 			struct net net;
 			size_t ended; /* the answer: how many */
 		} ban;

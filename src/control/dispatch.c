@@ -80,7 +80,7 @@ static void on_banned(struct inquiry *q)
 
 	log_info("control: %s is banned, %zu of its flows ended", net_format(&s->request.net, net),
 		 q->order.ban.ended);
-	ban_set_put(q->order.ban.set);
+	prefixes_put(q->order.ban.set);
 	session_answer(s, json_pack("{s:b, s:s, s:o, s:I}", "ok", 1, "banned", net, "ttl_s", ttl,
 				    "ended", (json_int_t)q->order.ban.ended));
 }
@@ -91,7 +91,7 @@ static void on_unbanned(struct inquiry *q)
 	char net[NET_TEXT];
 
 	log_info("control: %s is no longer banned", net_format(&s->request.net, net));
-	ban_set_put(q->order.ban.set);
+	prefixes_put(q->order.ban.set);
 	session_answer(s, json_pack("{s:b, s:s}", "ok", 1, "unbanned", net));
 }
 
@@ -105,7 +105,7 @@ static void ban(struct session *s)
 			       BANS_MAX);
 		return;
 	}
-	s->inquiry.order.ban.set = ban_set_make(&d->bans);
+	s->inquiry.order.ban.set = bans_freeze(&d->bans);
 	s->inquiry.order.ban.net = r->net;
 	s->inquiry.order.ban.is_new = true;
 	ask(s, ORDER_BAN, on_banned);
@@ -129,7 +129,7 @@ static void unban(struct session *s)
 			session_refuse(s, "unknown", "%s is not banned", net);
 		return;
 	}
-	s->inquiry.order.ban.set = ban_set_make(&d->bans);
+	s->inquiry.order.ban.set = bans_freeze(&d->bans);
 	ask(s, ORDER_BAN, on_unbanned);
 }
 

@@ -201,7 +201,7 @@ static struct order *order_for(struct inquiry *q)
 		break;
 	case ORDER_BAN:
 		o->ban = q->order.ban;
-		o->ban.set = ban_set_get(q->order.ban.set);
+		o->ban.set = prefixes_get(q->order.ban.set);
 		break;
 	default:
 		break;

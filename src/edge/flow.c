@@ -339,7 +339,7 @@ void flow_open(struct flows *fs, const struct plan_entry *plan, int fd, bool adm
 		flow_close(f, WHY_CLIENT_RESET);
 		return;
 	}
-	if (fs->bans && ban_set_has(fs->bans, &f->client, fs->host.now)) {
+	if (fs->bans && bans_hit(fs->bans, &f->client, fs->host.now)) {
 		flow_close(f, WHY_DENIED);
 		return;
 	}

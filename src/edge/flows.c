@@ -156,5 +156,5 @@ void flows_finish(struct flows *fs)
 		free(f);
 	}
 	ledger_finish(&fs->ledger);
-	ban_set_put(fs->bans);
+	prefixes_put(fs->bans);
 }

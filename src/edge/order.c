@@ -29,7 +29,7 @@ void order_free(struct order *o)
 		free_places(o);
 		break;
 	case ORDER_BAN:
-		ban_set_put(o->ban.set);
+		prefixes_put(o->ban.set);
 		break;
 	case ORDER_LOOK:
 		ledger_finish(&o->look);

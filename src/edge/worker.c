@@ -175,7 +175,7 @@ static void halt(struct state *s)
 
 static void renew_bans(struct state *s, struct order *o)
 {
-	struct ban_set *was = s->flows.bans;
+	struct prefixes *was = s->flows.bans;
 
 	s->flows.bans = o->ban.set;
 	o->ban.set = was;

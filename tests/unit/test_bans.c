@@ -32,12 +32,12 @@ static int unban(struct bans *b, const char *text, const struct ban **wider)
 	return bans_remove(b, &n, wider);
 }
 
-static bool has(const struct ban_set *s, const char *text, msec_t now)
+static bool has(const struct prefixes *s, const char *text, msec_t now)
 {
 	struct addr a = { 0 };
 
 	cr_assert(addr_parse(&a, text, 4711), "%s", text);
-	return ban_set_has(s, &a, now);
+	return bans_hit(s, &a, now);
 }
 
 /* "192.0.2.0/24 2001:db8::1 ", in the order of the list. */
@@ -88,20 +88,20 @@ Test(bans, has)
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct bans b = { 0 };
-		struct ban_set *s;
+		struct prefixes *s;
 		char words[200], *word, *rest;
 
 		snprintf(words, sizeof(words), "%s", rows[i].nets);
 		for (word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
 			cr_assert(ban(&b, word, TIMER_NONE) == 0, "%s", word);
-		s = ban_set_make(&b);
+		s = bans_freeze(&b);
 		snprintf(words, sizeof(words), "%s", rows[i].inside);
 		for (word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
 			cr_expect(has(s, word, 0), "%s: %s", rows[i].nets, word);
 		snprintf(words, sizeof(words), "%s", rows[i].outside);
 		for (word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
 			cr_expect(!has(s, word, 0), "%s: not %s", rows[i].nets, word);
-		ban_set_put(s);
+		prefixes_put(s);
 		bans_finish(&b);
 	}
 }
@@ -110,14 +110,14 @@ Test(bans, nothing_is_banned)
 {
 	struct bans b = { 0 };
 	struct addr unknown = { 0 };
-	struct ban_set *s = ban_set_make(&b);
+	struct prefixes *s = bans_freeze(&b);
 
 	cr_expect(!s, "no set for no bans");
 	cr_expect(!has(s, "192.0.2.1", 0));
 	cr_assert(ban(&b, "::/0", TIMER_NONE) == 0);
-	s = ban_set_make(&b);
-	cr_expect(!ban_set_has(s, &unknown, 0), "an address that is not known");
-	ban_set_put(s);
+	s = bans_freeze(&b);
+	cr_expect(!bans_hit(s, &unknown, 0), "an address that is not known");
+	prefixes_put(s);
 	bans_finish(&b);
 }
 
@@ -136,17 +136,17 @@ Test(bans, longest_decides)
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct bans b = { 0 };
-		struct ban_set *s;
+		struct prefixes *s;
 
 		snprintf(label, sizeof(label), "row %zu", i);
 		ban(&b, "192.0.2.0/24", rows[i].outer);
 		ban(&b, "192.0.2.64/26", rows[i].inner);
-		s = ban_set_make(&b);
+		s = bans_freeze(&b);
 		expect_num(has(s, "192.0.2.64", rows[i].now), rows[i].in_inner, label);
 		expect_num(has(s, "192.0.2.127", rows[i].now), rows[i].in_inner, label);
 		expect_num(has(s, "192.0.2.63", rows[i].now), rows[i].in_outer, label);
 		expect_num(has(s, "192.0.2.128", rows[i].now), rows[i].in_outer, label);
-		ban_set_put(s);
+		prefixes_put(s);
 		bans_finish(&b);
 	}
 }
@@ -321,18 +321,18 @@ static size_t remove_naively(struct ban *list, size_t count, const struct net *n
 static void compare_sets(const struct bans *b, const struct ban *list, size_t count,
 			 uint32_t *state)
 {
-	struct ban_set *s = ban_set_make(b);
+	struct prefixes *s = bans_freeze(b);
 	char text[ADDR_TEXT];
 
 	for (int i = 0; i < 300; i++) {
 		struct addr a = random_addr(state);
 		msec_t now = chance(state, 120);
 
-		cr_expect(ban_set_has(s, &a, now) == has_naively(list, count, &a, now),
+		cr_expect(bans_hit(s, &a, now) == has_naively(list, count, &a, now),
 			  "%s at %llu, with %zu bans", addr_format(&a, text),
 			  (unsigned long long)now, count);
 	}
-	ban_set_put(s);
+	prefixes_put(s);
 }
 
 Test(bans, agree_with_a_list)
@@ -377,7 +377,7 @@ static struct net spread(uint32_t i)
 Test(bans, as_many_as_there_may_be)
 {
 	struct bans b = { 0 };
-	struct ban_set *s;
+	struct prefixes *s;
 	struct net n;
 
 	for (uint32_t i = 0; i < BANS_MAX; i++) {
@@ -389,12 +389,12 @@ Test(bans, as_many_as_there_may_be)
 	expect_num(b.count, BANS_MAX, "bans");
 	n = spread(0);
 	expect_num(bans_add(&b, &n, 5), 0, "one of them again");
-	s = ban_set_make(&b);
+	s = bans_freeze(&b);
 	for (uint32_t i = 1; i < 2 * BANS_MAX; i++) {
 		n = spread(i);
-		cr_expect(ban_set_has(s, &n.base, 10) == (i < BANS_MAX), "%u", i);
+		cr_expect(bans_hit(s, &n.base, 10) == (i < BANS_MAX), "%u", i);
 	}
-	ban_set_put(s);
+	prefixes_put(s);
 	cr_expect(bans_expire(&b, 10) == TIMER_NONE, "one is over");
 	n = spread(BANS_MAX);
 	expect_num(bans_add(&b, &n, TIMER_NONE), 0, "there is room again");
@@ -407,7 +407,7 @@ Test(bans, deepest_nest)
 	struct net v4 = { .base.v4 = { .sin_family = AF_INET } };
 	struct net v6 = { .base.v6 = { .sin6_family = AF_INET6 } };
 	struct bans b = { 0 };
-	struct ban_set *s;
+	struct prefixes *s;
 
 	for (unsigned bits = 0; bits <= 128; bits++) {
 		v6.bits = (uint8_t)bits;
@@ -419,14 +419,14 @@ Test(bans, deepest_nest)
 		v4.bits = (uint8_t)bits;
 		cr_assert(bans_add(&b, &v4, bits == 32 ? TIMER_NONE : 1000 - bits) == 0);
 	}
-	s = ban_set_make(&b);
+	s = bans_freeze(&b);
 	cr_expect(has(s, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 5000), "the last, for ever");
 	cr_expect(!has(s, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe", 5000));
 	cr_expect(has(s, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe", 999), "by the widest");
 	cr_expect(has(s, "::", 999) && !has(s, "::", 1000));
 	cr_expect(has(s, "0.0.0.0", 5000), "the first, for ever");
 	cr_expect(has(s, "0.0.0.1", 999) && !has(s, "0.0.0.1", 1000));
-	ban_set_put(s);
+	prefixes_put(s);
 	bans_finish(&b);
 }
 
@@ -434,15 +434,15 @@ enum { READERS = 4 };
 
 static void *read_and_put(void *arg)
 {
-	struct ban_set *s = arg;
+	struct prefixes *s = arg;
 
 	for (int i = 0; i < 10000; i++) {
-		struct ban_set *mine = ban_set_get(s);
+		struct prefixes *mine = prefixes_get(s);
 
 		cr_expect(has(mine, "192.0.2.9", 0));
-		ban_set_put(mine);
+		prefixes_put(mine);
 	}
-	ban_set_put(s);
+	prefixes_put(s);
 	return NULL;
 }
 
@@ -451,16 +451,16 @@ Test(bans, set_has_many_holders)
 {
 	pthread_t threads[READERS];
 	struct bans b = { 0 };
-	struct ban_set *s;
+	struct prefixes *s;
 
 	ban(&b, "192.0.2.0/24", TIMER_NONE);
-	s = ban_set_make(&b);
+	s = bans_freeze(&b);
 	bans_finish(&b);
 	for (int i = 0; i < READERS; i++)
-		cr_assert(pthread_create(&threads[i], NULL, read_and_put, ban_set_get(s)) == 0);
-	ban_set_put(s);
+		cr_assert(pthread_create(&threads[i], NULL, read_and_put, prefixes_get(s)) == 0);
+	prefixes_put(s);
 	for (int i = 0; i < READERS; i++)
 		pthread_join(threads[i], NULL);
-	cr_expect(!ban_set_get(NULL), "no set has no holder");
-	ban_set_put(NULL);
+	cr_expect(!prefixes_get(NULL), "no set has no holder");
+	prefixes_put(NULL);
 }
