@@ -31,6 +31,10 @@ struct pp {
 size_t pp_write(enum pp_version version, const struct addr *src, const struct addr *dst,
 		uint8_t out[static PP_WRITE_MAX]);
 
+/* Writes the v2 header that claims nothing: LOCAL, no family, no address block. What checks send: the
+ * connection is the proxy's own (section 2.2). */
+void pp_write_local(uint8_t out[static PP_V2_PREFIX]);
+
 /* > 0: bytes the header at p occupies, *out is filled; 0: cannot tell yet, more bytes are
  * needed; < 0: -EPROTO, these bytes never become a PROXY header. */
 int pp_parse(const uint8_t *p, size_t n, struct pp *out);

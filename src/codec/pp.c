@@ -80,6 +80,13 @@ size_t pp_write(enum pp_version version, const struct addr *src, const struct ad
 	return version == PP_V1 ? write_v1(&from, &to, out) : write_v2(&from, &to, out);
 }
 
+void pp_write_local(uint8_t out[static PP_V2_PREFIX])
+{
+	memset(out, 0, PP_V2_PREFIX);
+	memcpy(out, v2_signature, sizeof(v2_signature));
+	out[12] = V2_LOCAL;
+}
+
 /* A port as section 2.1 wants it: decimal, no sign, no leading zero, at most 65535. */
 static bool read_port(const char *text, uint16_t *port)
 {

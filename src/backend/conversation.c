@@ -1,0 +1,298 @@
+#include "backend/conversation.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+/* For the answer to our leave, and then for the server's end of the connection: it has said what matters. */
+#define LEAVE_MS 2000
+#define DRAIN_MS 1000
+
+static void over(struct conversation *c)
+{
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = -1;
+}
+
+/* The first verdict holds; what follows is courtesy. */
+static void conclude(struct conversation *c, enum ending ending, msec_t now)
+{
+	if (c->outcome.ending == ENDING_NONE) {
+		c->outcome.ending = ending;
+		c->outcome.greeting_ms = now - c->since;
+	}
+}
+
+/* No byte of the server's is left unread when the socket is closed, or the kernel would send a reset, which
+ * servers log as an error. */
+static void drain(struct conversation *c, msec_t now)
+{
+	c->phase = DRAINING;
+	c->events = POLLIN;
+	c->deadline = now + DRAIN_MS;
+	shutdown(c->fd, SHUT_WR);
+}
+
+static void unreachable(struct conversation *c, int error, msec_t now)
+{
+	c->outcome.ending = ENDING_UNREACHABLE;
+	c->outcome.error = error;
+	c->outcome.connect_ms = now - c->since;
+	over(c);
+}
+
+static void copy_text(struct outcome *o, const struct banner *g)
+{
+	size_t len = min_of(g->text_len, sizeof(o->text) - 1);
+
+	for (size_t i = 0; i < len; i++)
+		o->text[i] = (char)(g->text[i] >= ' ' && g->text[i] < 0x7f ? g->text[i] : '?');
+	o->text[len] = '\0';
+}
+
+static void say(struct conversation *c, const void *bytes, size_t len)
+{
+	memcpy(c->out, bytes, len);
+	c->out_len = len;
+	c->out_sent = 0;
+}
+
+/* Greeted: the session is ended in its own words where it has some. */
+static void take_leave(struct conversation *c, enum speech s, msec_t now)
+{
+	const char *word = banner_farewell(s);
+
+	if (!word) {
+		conclude(c, ENDING_WELL, now);
+		drain(c, now);
+		return;
+	}
+	c->outcome.greeting_ms = now - c->since;
+	c->phase = LEAVING;
+	c->deadline = now + LEAVE_MS;
+	say(c, word, strlen(word));
+}
+
+/* A line that is not whole would be quoted cut. */
+static bool is_foreign(const struct conversation *c, const struct banner *g)
+{
+	return c->plan.expect != SPEECH_NONE && g->speech != SPEECH_NONE &&
+	       g->speech != c->plan.expect && (g->complete || g->speech == SPEECH_OTHER);
+}
+
+static void judge_banner(struct conversation *c, const struct banner *g, msec_t now)
+{
+	enum ending ending = ENDING_NONE;
+
+	if (is_foreign(c, g) || (g->speech == SPEECH_OTHER && !c->plan.expect))
+		ending = ENDING_FOREIGN;
+	else if (g->complete && g->refused)
+		ending = ENDING_TURNED_AWAY;
+	if (ending) {
+		conclude(c, ending, now);
+		drain(c, now);
+	} else if (g->complete) {
+		take_leave(c, g->speech, now);
+	}
+}
+
+static void judge(struct conversation *c, msec_t now)
+{
+	struct banner g;
+
+	banner_read(c->bytes, c->used, &g);
+	c->outcome.speech = g.speech;
+	c->outcome.software = g.software;
+	c->outcome.code = g.code;
+	copy_text(&c->outcome, &g);
+	if (c->phase == LISTENING)
+		judge_banner(c, &g, now);
+	if (c->phase != LEAVING || !(g.objected || g.farewell))
+		return;
+	conclude(c, g.objected ? ENDING_OBJECTED : ENDING_WELL, now);
+	drain(c, now);
+}
+
+/* The server has ended the connection, or its time is over. */
+static void finish(struct conversation *c, enum ending silent, msec_t now)
+{
+	if (c->phase == LEAVING)
+		conclude(c, ENDING_WELL, now);
+	else
+		conclude(c, c->used ? ENDING_HALF : silent, now);
+	over(c);
+}
+
+static void flush(struct conversation *c)
+{
+	ssize_t n = 1;
+
+	while (c->out_sent < c->out_len && n > 0) {
+		n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent, MSG_NOSIGNAL);
+		if (n > 0)
+			c->out_sent += (size_t)n;
+	}
+	/* A failure is the connection's end: reading tells of it, after what was said before. */
+	c->events = c->out_sent < c->out_len && n < 0 && errno == EAGAIN ? POLLIN | POLLOUT
+									 : POLLIN;
+}
+
+/* Reads what is there. False: the connection has ended. */
+static bool hear(struct conversation *c, msec_t now)
+{
+	uint8_t rest[CONVERSATION_BYTES];
+	bool keep = c->phase != DRAINING && c->used < sizeof(c->bytes);
+	void *to = keep ? c->bytes + c->used : rest;
+	ssize_t n = recv(c->fd, to, keep ? sizeof(c->bytes) - c->used : sizeof(rest), 0);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return true;
+	if (n <= 0) {
+		if (n < 0)
+			c->outcome.error = -errno;
+		return false;
+	}
+	if (keep) {
+		c->used += (size_t)n;
+		judge(c, now);
+	}
+	return true;
+}
+
+static void exchange(struct conversation *c, short revents, msec_t now)
+{
+	flush(c);
+	if (revents && !hear(c, now)) {
+		finish(c, ENDING_CLOSED, now);
+		return;
+	}
+	flush(c);
+	if (c->phase == LISTENING && c->used == sizeof(c->bytes)) {
+		conclude(c, ENDING_HALF, now);
+		drain(c, now);
+	}
+	if (now >= c->deadline)
+		finish(c, ENDING_SILENT, now);
+}
+
+static size_t write_header(struct conversation *c, uint8_t *out)
+{
+	const struct conversation_plan *p = &c->plan;
+	const struct addr *from = p->claimed.sa.sa_family == AF_UNSPEC ? &c->outcome.self
+								       : &p->claimed;
+
+	if (p->header != PP_V2 || p->claimed.sa.sa_family != AF_UNSPEC)
+		return pp_write(p->header, from, &p->to, out);
+	pp_write_local(out);
+	return PP_V2_PREFIX;
+}
+
+static void connected(struct conversation *c, msec_t now)
+{
+	uint8_t random[OPENING_RANDOM] = { 0 };
+	socklen_t len = sizeof(c->outcome.self.v6);
+
+	c->outcome.connect_ms = now - c->since;
+	c->since = now;
+	getsockname(c->fd, &c->outcome.self.sa, &len);
+	c->out_len = write_header(c, c->out);
+	if (!c->plan.connect_only) {
+		/* Without entropy, in the first seconds of a machine, nulls: nothing secret depends on it. */
+		if (getrandom(random, sizeof(random), GRND_NONBLOCK) < 0)
+			memset(random, 0, sizeof(random));
+		c->out_len += opening_write(c->plan.expect, random, c->out + c->out_len);
+	}
+	c->phase = LISTENING;
+	c->deadline = now + c->plan.timeout;
+	flush(c);
+	if (c->plan.connect_only) {
+		conclude(c, ENDING_WELL, now);
+		drain(c, now);
+	}
+}
+
+static void await_connection(struct conversation *c, short revents, msec_t now)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	if (revents) {
+		getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len);
+		if (error)
+			unreachable(c, -error, now);
+		else
+			connected(c, now);
+	} else if (now >= c->deadline) {
+		unreachable(c, -ETIMEDOUT, now);
+	}
+}
+
+void conversation_start(struct conversation *c, const struct conversation_plan *plan, msec_t now)
+{
+	*c = (struct conversation){ .fd = -1, .events = POLLOUT, .plan = *plan, .since = now };
+	c->deadline = now + plan->connect_timeout;
+	c->fd = socket(plan->to.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		       IPPROTO_TCP);
+	if (c->fd < 0) {
+		unreachable(c, -errno, now);
+		return;
+	}
+	if (connect(c->fd, &plan->to.sa, addr_len(&plan->to)) == 0)
+		connected(c, now);
+	else if (errno != EINPROGRESS)
+		unreachable(c, -errno, now);
+}
+
+void conversation_step(struct conversation *c, short revents, msec_t now)
+{
+	if (conversation_over(c))
+		return;
+	if (c->phase == CONNECTING)
+		await_connection(c, revents, now);
+	else
+		exchange(c, revents, now);
+}
+
+bool conversation_over(const struct conversation *c)
+{
+	return c->fd < 0;
+}
+
+void conversation_stop(struct conversation *c)
+{
+	over(c);
+}
+
+char *outcome_words(const struct outcome *o, char out[static OUTCOME_WORDS])
+{
+	static const char *const words[ENDING_COUNT] = {
+		[ENDING_NONE] = "not known yet",
+		[ENDING_WELL] = "answers",
+		[ENDING_CLOSED] = "closes the connection before the first byte",
+		[ENDING_SILENT] = "accepts, but says nothing",
+		[ENDING_HALF] = "begins a greeting and does not end it",
+		[ENDING_TURNED_AWAY] = "turns away",
+		[ENDING_OBJECTED] = "answers the PROXY header with an error",
+		[ENDING_FOREIGN] = "speaks",
+	};
+
+	if (o->ending == ENDING_UNREACHABLE)
+		snprintf(out, OUTCOME_WORDS, "%s",
+			 o->error == -ECONNREFUSED ? "connection refused"
+			 : o->error == -ETIMEDOUT  ? "no answer to the connection request"
+						   : strerrordesc_np(-o->error));
+	else if (o->ending == ENDING_FOREIGN)
+		snprintf(out, OUTCOME_WORDS, "speaks %s%s%s", speech_name(o->speech),
+			 *o->text ? ": " : "", o->text);
+	else if (o->ending == ENDING_TURNED_AWAY && o->speech == SPEECH_TLS)
+		snprintf(out, OUTCOME_WORDS, "turns away: TLS alert %u", o->code);
+	else if (*o->text && o->ending != ENDING_WELL)
+		snprintf(out, OUTCOME_WORDS, "%s: %s", words[o->ending], o->text);
+	else
+		snprintf(out, OUTCOME_WORDS, "%s", words[o->ending]);
+	return out;
+}
