@@ -78,6 +78,7 @@ struct global_conf {
 	char *user;	    /* NULL: as it was started */
 	char *control;	    /* path of the control socket; NULL: none */
 	char *include;	    /* the last pattern; source.c has read them all */
+	struct addr metrics; /* AF_UNSPEC: none */
 	uint64_t workers;   /* 0: one a core */
 	uint64_t max_flows; /* 0: what RLIMIT_NOFILE allows */
 	unsigned log;	    /* enum line_format */

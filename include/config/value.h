@@ -7,7 +7,7 @@
 
 #include "config/model.h"
 
-/* Decimal, min..max. With `auto_word`, the word auto is 0. */
+/* Decimal, "64k" (times 1024) or "4m" (times 1048576), min..max. With `auto_word`, the word auto is 0. */
 const char *value_number(const char *text, uint64_t min, uint64_t max, bool auto_word,
 			 uint64_t *out);
 
@@ -32,6 +32,9 @@ const char *value_target(const char *text, struct target *out);
 
 /* "HOST", "HOST:PORT", "[2001:db8::1]:25", "2001:db8::1"; appended to *out. */
 const char *value_server(const char *text, struct servers *out);
+
+/* "127.0.0.1:9464", "[::1]:9464". */
+const char *value_endpoint(const char *text, struct addr *out);
 
 /* A name of a section: letters, digits, '-', '_', '.'. */
 const char *value_name(const char *text);

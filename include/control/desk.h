@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "control/exporter.h"
 #include "control/sessions.h"
 #include "edge/bans.h"
 #include "edge/edge.h"
@@ -15,6 +16,7 @@ struct desk {
 	struct edge edge;
 	struct inherited_list inherited;
 	struct sessions sessions;
+	struct exporter exporter;
 	struct bans bans;
 	const char *file; /* NULL: the configuration came with the program */
 	char user[64];	  /* we run as */
@@ -29,5 +31,10 @@ struct desk {
 		uint64_t accepted, up, down;
 	} sample;
 };
+
+/* Puts a configuration into force, the first one or a reload's: as edge_configure(), and what the main thread serves
+ * itself. Takes over both. False, with complaints: then nothing has changed. */
+bool desk_configure(struct desk *d, struct config *c, struct plan *plan, struct edge_change *change,
+		    struct report *report);
 
 #endif

@@ -8,12 +8,25 @@
 
 #include "edge/why.h"
 
+/* Of a backend: how long its connects took, in a few classes. */
+#define LATENCY_CLASSES 11
+extern const uint32_t latency_bounds[LATENCY_CLASSES -
+				     1]; /* milliseconds, each included; the last class has none */
+
+struct latency {
+	uint64_t sum; /* milliseconds */
+	uint64_t counts[LATENCY_CLASSES];
+};
+
+void latency_note(struct latency *l, uint32_t ms);
+
 /* Of one bound address, or of one backend. */
 struct account {
 	uint64_t live;	   /* flows now */
 	uint64_t accepted; /* flows that began; of a backend: that were connected to it */
 	uint64_t refused;  /* why_is_refusal(); of a backend: that never got a connection */
 	uint64_t up, down; /* bytes delivered by flows that ended */
+	struct latency connects;
 };
 
 /* Names a path can have in the log. */

@@ -44,6 +44,12 @@ static const char *set_server(const struct key *k, void *field, const char *text
 	return value_server(text, field);
 }
 
+static const char *set_endpoint(const struct key *k, void *field, const char *text)
+{
+	(void)k;
+	return value_endpoint(text, field);
+}
+
 static const char *set_text(const struct key *k, void *field, const char *text)
 {
 	(void)k;
@@ -104,6 +110,8 @@ static const struct key global_keys[] = {
 	{.name = "control", .offset = FIELD(global_conf, control), .set = set_socket_path,
 	 .shown = "/run/tailsplice/control.sock", .example = true,
 	 .help = "Unix socket for `tailsplice status`, `reload` and the like; without it there is none, but as a systemd service."},
+	{.name = "metrics", .offset = FIELD(global_conf, metrics), .set = set_endpoint, .shown = "127.0.0.1:9464", .example = true,
+	 .help = "Where /metrics (for Prometheus) and /health (503 while it drains) are served over HTTP; without it nowhere."},
 	{.name = "include", .offset = FIELD(global_conf, include), .set = set_text, .shown = "conf.d/*.ini",
 	 .example = true, .repeats = true,
 	 .help = "More files to read, beside this one; a pattern may match none. They cannot include others."},

@@ -4,8 +4,6 @@
 
 /* clang-format off */
 static const struct later_key rows[] = {
-	{SECTION_GLOBAL, "metrics", "ADDRESS:PORT", NULL,
-	 "Where Prometheus reads the counters, over HTTP."},
 	{SECTION_GLOBAL, "paths", "names of paths, as `tailsplice paths` lists them", "all that are usable",
 	 "Paths that `path = auto` may choose from."},
 	{SECTION_LISTEN, "route", "`sni:NAME -> BACKEND`, `host:NAME -> BACKEND` or `any -> BACKEND`; NAME may begin with *.", NULL,

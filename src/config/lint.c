@@ -47,6 +47,18 @@ static void find_endpoints(struct lint *lint)
 	}
 }
 
+static void lint_metrics(const struct lint *lint)
+{
+	const struct global_conf *g = &lint->config->global;
+	char text[ADDR_TEXT];
+
+	if (g->metrics.sa.sa_family == AF_UNSPEC || reach_of_addr(&g->metrics) != REACH_PUBLIC)
+		return;
+	lint_say(lint, LINT_WARNING, LINT_PUBLIC_METRICS, lint_at_global(g, "metrics"),
+		 "metrics: %s can be read by anybody: write 127.0.0.1, or the tailnet address",
+		 addr_format(&g->metrics, text));
+}
+
 static void lint_limits(const struct lint *lint)
 {
 	const struct global_conf *g = &lint->config->global;
@@ -64,6 +76,7 @@ void lint_config(const struct config *c, const struct lint_facts *facts, struct 
 	struct lint lint = { .config = c, .facts = facts, .report = report };
 
 	find_endpoints(&lint);
+	lint_metrics(&lint);
 	lint_limits(&lint);
 	for (size_t i = 0; i < c->nbackends; i++)
 		lint_backend(&lint, &c->backends[i]);

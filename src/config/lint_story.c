@@ -181,6 +181,12 @@ static const struct lint_story stories[LINT_COUNT] = {
 		"checks; the service may have another.\n"
 		"Do: LimitNOFILE= in the unit, --ulimit nofile= in a container, `ulimit -Hn` in a shell; or\n"
 		"max-flows = auto.\n"},
+	[LINT_PUBLIC_METRICS] = {"public-metrics", "anybody can read the counters",
+		"metrics is plain HTTP without a password. On an address that the internet reaches, it tells\n"
+		"everybody which servers there are, how much mail moves, and what is refused and why; it changes\n"
+		"nothing, but it helps whoever looks for a weak hour.\n"
+		"Do: metrics = 127.0.0.1:9464 and an agent on this machine; or the edge's tailnet address, where\n"
+		"Prometheus reaches it and strangers do not.\n"},
 };
 
 /* clang-format on */

@@ -45,6 +45,22 @@ static bool read_number(const char *text, size_t len, uint64_t *out)
 	return true;
 }
 
+/* "64k", "4m": as sizes in nginx, 1024 to the k. */
+static bool read_multiple(const char *text, uint64_t *out)
+{
+	size_t digits = strspn(text, "0123456789");
+	unsigned shift = strcmp(text + digits, "k") == 0   ? 10
+			 : strcmp(text + digits, "m") == 0 ? 20
+							   : 0;
+
+	if (!shift)
+		return read_number(text, strlen(text), out);
+	if (digits > 12 || !read_number(text, digits, out))
+		return false;
+	*out <<= shift;
+	return true;
+}
+
 const char *value_number(const char *text, uint64_t min, uint64_t max, bool auto_word,
 			 uint64_t *out)
 {
@@ -54,7 +70,7 @@ const char *value_number(const char *text, uint64_t min, uint64_t max, bool auto
 		*out = 0;
 		return NULL;
 	}
-	if (!read_number(text, strlen(text), &n) || n < min || n > max)
+	if (!read_multiple(text, &n) || n < min || n > max)
 		return EXPECT("a number from %llu to %llu%s", (unsigned long long)min,
 			      (unsigned long long)max, auto_word ? ", or auto" : "");
 	*out = n;
@@ -236,6 +252,24 @@ const char *value_name(const char *text)
 	for (const char *p = text; *p; p++)
 		if (!isalnum((unsigned char)*p) && !strchr("-_.", *p))
 			return "a name of letters, digits, '-', '_' and '.'";
+	return NULL;
+}
+
+const char *value_endpoint(const char *text, struct addr *out)
+{
+	const char *colon = strrchr(text, ':');
+	char host[ADDR_TEXT];
+	uint16_t port;
+	struct addr a;
+
+	if (!colon || (size_t)(colon - text) >= sizeof(host) ||
+	    !read_port(colon + 1, strlen(colon + 1), &port) || addr_parse(&a, text, 0))
+		return "ADDRESS:PORT, as 127.0.0.1:9464 or [::1]:9464";
+	memcpy(host, text, (size_t)(colon - text));
+	host[colon - text] = '\0';
+	if (!addr_parse(&a, host, port))
+		return "ADDRESS:PORT, as 127.0.0.1:9464 or [::1]:9464";
+	*out = a;
 	return NULL;
 }
 

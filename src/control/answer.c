@@ -141,6 +141,21 @@ static json_t *listeners(const struct desk *d, const struct ledger *look)
 	return list;
 }
 
+/* By the longest time of each class; the last has none. */
+static json_t *latency(const struct latency *l)
+{
+	json_t *classes = packed(json_object());
+	char bound[24];
+
+	for (size_t i = 0; i < LATENCY_CLASSES; i++) {
+		snprintf(bound, sizeof(bound), "%u",
+			 i < LATENCY_CLASSES - 1 ? latency_bounds[i] : 0);
+		json_object_set_new(classes, i < LATENCY_CLASSES - 1 ? bound : "inf",
+				    number(l->counts[i]));
+	}
+	return packed(json_pack("{s:I, s:o}", "sum", (json_int_t)l->sum, "classes", classes));
+}
+
 static json_t *servers(const struct pool *p)
 {
 	json_t *list = packed(json_array());
@@ -172,12 +187,13 @@ static json_t *backends(const struct desk *d, const struct ledger *look)
 				a = look->accounts[n];
 		json_array_append_new(
 			list,
-			packed(json_pack("{s:s, s:o, s:s, s:I, s:I, s:I, s:I, s:I}", "name",
+			packed(json_pack("{s:s, s:o, s:s, s:I, s:I, s:I, s:o, s:I, s:I}", "name",
 					 b->section.name, "servers", servers(&g->pools[i]),
 					 "send_proxy", headers[b->send_proxy], "live",
 					 (json_int_t)a.live, "connects", (json_int_t)a.accepted,
-					 "failed", (json_int_t)a.refused, "up", (json_int_t)a.up,
-					 "down", (json_int_t)a.down)));
+					 "failed", (json_int_t)a.refused, "connect_ms",
+					 latency(&a.connects), "up", (json_int_t)a.up, "down",
+					 (json_int_t)a.down)));
 	}
 	return list;
 }

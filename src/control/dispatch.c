@@ -36,6 +36,25 @@ static void on_look(struct inquiry *q)
 	ledger_finish(&look);
 }
 
+static void on_scraped(struct inquiry *q)
+{
+	struct scrape *s = container_of(q, struct scrape, inquiry);
+	struct desk *d = s->exporter->owner;
+	struct ledger look = q->order.look;
+
+	ledger_make_room(&look, d->edge.roster.count);
+	scrape_answer(s, answer_status(d, &look));
+	ledger_finish(&look);
+}
+
+void dispatch_scrape(struct scrape *s)
+{
+	struct desk *d = s->exporter->owner;
+
+	s->inquiry = (struct inquiry){ .order.kind = ORDER_LOOK, .done = on_scraped };
+	edge_ask(&d->edge, &s->inquiry);
+}
+
 static void on_list(struct inquiry *q)
 {
 	struct session *s = session_of(q);

@@ -104,12 +104,29 @@ static void put_listeners(const struct sheet *s, const json_t *list, bool bold)
 	table_finish(&t);
 }
 
+/* How long a connect took, on average. */
+static void cell_connect(struct table *t, const json_t *connects)
+{
+	const json_t *classes = field_object(connects, "classes");
+	char figure[TEXT_FIGURE];
+	uint64_t count = 0;
+	const char *bound;
+	json_t *unused;
+
+	json_object_foreach((json_t *)classes, bound, unused)
+	{
+		(void)unused;
+		count += field_u64(classes, bound);
+	}
+	table_cell(t, count ? text_span(field_u64(connects, "sum") / count, figure) : "-");
+}
+
 static void put_backends(const struct sheet *s, const json_t *list, bool bold)
 {
 	static const struct column columns[] = { { "BACKEND", false }, { "PROXY", false },
 						 { "LIVE", true },     { "CONNECTS", true },
-						 { "FAILED", true },   { "UP", true },
-						 { "DOWN", true } };
+						 { "FAILED", true },   { "CONNECT", true },
+						 { "UP", true },       { "DOWN", true } };
 	const json_t *row, *server;
 	struct table t;
 	char text[256];
@@ -123,6 +140,7 @@ static void put_backends(const struct sheet *s, const json_t *list, bool bold)
 		sheet_cell_count(&t, row, "live");
 		sheet_cell_count(&t, row, "connects");
 		sheet_cell_count(&t, row, "failed");
+		cell_connect(&t, field_object(row, "connect_ms"));
 		sheet_cell_bytes(&t, row, "up");
 		sheet_cell_bytes(&t, row, "down");
 		json_array_foreach(field_array(row, "servers"), n, server)

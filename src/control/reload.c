@@ -90,7 +90,7 @@ static json_t *try_reload(struct desk *d, struct report *report)
 	if (!c)
 		return refuse(d, "the file has mistakes", report);
 	note_fixed(d, c, report);
-	if (!edge_configure(&d->edge, c, &plan, &change, report))
+	if (!desk_configure(d, c, &plan, &change, report))
 		return refuse(d, "it cannot be put into force", report);
 	return accept_change(d, &change, report);
 }

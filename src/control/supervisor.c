@@ -92,6 +92,8 @@ static int poll_limit(const struct supervisor *s, msec_t now)
 {
 	msec_t due = min_of(sessions_due(&s->desk.sessions), s->bans_due);
 
+	due = min_of(due, exporter_due(&s->desk.exporter));
+
 	if (s->pulse_every)
 		due = min_of(due, s->pulse_due);
 	if (due == TIMER_NONE)
@@ -101,19 +103,20 @@ static int poll_limit(const struct supervisor *s, msec_t now)
 
 static void turn(struct supervisor *s)
 {
-	struct pollfd fds[2 + SESSIONS_MAX + 1];
+	struct pollfd fds[2 + SESSIONS_MAX + 1 + 1];
 	struct desk *d = &s->desk;
-	size_t n = sessions_poll(&d->sessions, fds + 2);
+	size_t n = sessions_poll(&d->sessions, fds + 2), web = exporter_poll(&d->exporter, fds + 2 + n);
 
 	fds[0] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
 	fds[1] = (struct pollfd){ .fd = d->edge.replies.fd, .events = POLLIN };
-	if (poll(fds, (nfds_t)(2 + n), poll_limit(s, timer_now())) < 0)
+	if (poll(fds, (nfds_t)(2 + n + web), poll_limit(s, timer_now())) < 0)
 		return;
 	if (fds[1].revents)
 		edge_hear(&d->edge);
 	if (fds[0].revents)
 		take_signals(s);
 	sessions_run(&d->sessions, fds + 2, n, timer_now());
+	exporter_run(&d->exporter);
 	s->bans_due = dispatch_expire(d, timer_now());
 	beat(s, timer_now());
 }
@@ -131,6 +134,11 @@ static void drop(struct config *config, struct plan *plan)
 	config_free(config);
 }
 
+static bool is_draining(const struct exporter *e)
+{
+	return ((const struct desk *)e->owner)->draining;
+}
+
 static bool configure(struct desk *d, struct config *config, struct plan *plan)
 {
 	struct report report;
@@ -143,7 +151,7 @@ static bool configure(struct desk *d, struct config *config, struct plan *plan)
 	d->edge.bindings.inherited = &d->inherited;
 	ok = privileges_check(&config->global, &report);
 	if (ok)
-		ok = edge_configure(&d->edge, config, plan, NULL, &report);
+		ok = desk_configure(d, config, plan, NULL, &report);
 	else
 		drop(config, plan);
 	if (ok)
@@ -230,6 +238,10 @@ enum supervisor_result supervisor_run(const char *file, struct config *config, s
 	struct desk *d = &s.desk;
 	bool ok;
 
+	exporter_init(&d->exporter);
+	d->exporter.asked = dispatch_scrape;
+	d->exporter.draining = is_draining;
+	d->exporter.owner = d;
 	s.signals = block_signals();
 	if (s.signals < 0 || edge_open(&d->edge) < 0) {
 		fprintf(stderr, "no descriptor is left: raise the limit (ulimit -n)\n");
@@ -242,6 +254,7 @@ enum supervisor_result supervisor_run(const char *file, struct config *config, s
 	while (!edge_ended(&d->edge))
 		turn(&s);
 	sessions_close(&d->sessions);
+	exporter_close(&d->exporter);
 	edge_close(&d->edge);
 	inherited_finish(&d->inherited);
 	bans_finish(&d->bans);

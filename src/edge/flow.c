@@ -219,6 +219,7 @@ static void start_relay(struct flow *f, int server_fd)
 	f->relayed = true;
 	fs->ledger.accounts[f->to->account].accepted++;
 	fs->ledger.accounts[f->to->account].live++;
+	latency_note(&fs->ledger.accounts[f->to->account].connects, f->connect_ms);
 	flow_enter(f, FLOW_RELAY);
 	relay_start(&f->relay, &fs->host, f->plan->path, client_fd, server_fd);
 	timer_set(fs->timers, &f->timer, tick_relay(f, fs->host.now));

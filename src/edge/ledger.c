@@ -6,6 +6,18 @@
 #include "base/bits.h"
 #include "base/memory.h"
 
+const uint32_t latency_bounds[LATENCY_CLASSES - 1] = { 1, 2, 5, 10, 20, 50, 100, 250, 1000, 5000 };
+
+void latency_note(struct latency *l, uint32_t ms)
+{
+	size_t i = 0;
+
+	while (i < LATENCY_CLASSES - 1 && ms > latency_bounds[i])
+		i++;
+	l->counts[i]++;
+	l->sum += ms;
+}
+
 void ledger_init(struct ledger *l)
 {
 	*l = (struct ledger){ 0 };
@@ -53,16 +65,23 @@ void ledger_copy(struct ledger *to, const struct ledger *from)
 	ledger_add(to, from);
 }
 
+static void add_account(struct account *to, const struct account *from)
+{
+	to->live += from->live;
+	to->accepted += from->accepted;
+	to->refused += from->refused;
+	to->up += from->up;
+	to->down += from->down;
+	to->connects.sum += from->connects.sum;
+	for (size_t i = 0; i < LATENCY_CLASSES; i++)
+		to->connects.counts[i] += from->connects.counts[i];
+}
+
 void ledger_add(struct ledger *to, const struct ledger *from)
 {
 	ledger_make_room(to, from->count);
-	for (size_t i = 0; i < from->count; i++) {
-		to->accounts[i].live += from->accounts[i].live;
-		to->accounts[i].accepted += from->accounts[i].accepted;
-		to->accounts[i].refused += from->accounts[i].refused;
-		to->accounts[i].up += from->accounts[i].up;
-		to->accounts[i].down += from->accounts[i].down;
-	}
+	for (size_t i = 0; i < from->count; i++)
+		add_account(&to->accounts[i], &from->accounts[i]);
 	to->accepted += from->accepted;
 	to->up += from->up;
 	to->down += from->down;

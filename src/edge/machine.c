@@ -14,6 +14,8 @@
 #define SPARE_FDS 18
 /* The control socket and its clients (control/sessions.h). */
 #define CONTROL_FDS 18
+/* What serves /metrics, and its clients (control/exporter.c). */
+#define METRICS_FDS 20
 /* A worker's ring and mailbox; and each listener, with a client that waits for a place. */
 #define WORKER_FDS 2
 
@@ -36,6 +38,7 @@ size_t machine_workers(const struct config *c)
 size_t machine_fixed_fds(const struct config *c, size_t workers, size_t listeners)
 {
 	return SPARE_FDS + (c->global.control ? CONTROL_FDS : 0) +
+	       (c->global.metrics.sa.sa_family != AF_UNSPEC ? METRICS_FDS : 0) +
 	       workers * (WORKER_FDS + 2 * listeners);
 }
 

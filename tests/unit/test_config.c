@@ -126,7 +126,7 @@ static const struct {
 	{ "a key of another section", MAIL "server = 192.0.2.1\n" STALWART,
 	  "5:unknown key 'server' in [listen]" },
 	{ "an unknown key in [global]", "[global]\nidle = 1m\n" MAIL STALWART,
-	  "2:unknown key 'idle' in [global]; known: workers max-flows user control include log log-level drain" },
+	  "2:unknown key 'idle' in [global]; known: workers max-flows user control" },
 	{ "an unknown key in [defaults]", "[defaults]\nworkers = 2\n" MAIL STALWART,
 	  "2:unknown key 'workers' in [defaults]; known: those of [listen] and [backend]" },
 	{ "a word mistyped", MAIL "profile = htps\n" STALWART,

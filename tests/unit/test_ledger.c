@@ -1,6 +1,7 @@
 /* What is counted goes on over reloads, and adds up over workers. */
 #include "edge/ledger.h"
 
+#include "base/bits.h"
 #include "check.h"
 
 Test(ledger, adds_up)
@@ -11,8 +12,10 @@ Test(ledger, adds_up)
 	ledger_init(&b);
 	ledger_make_room(&a, 2);
 	ledger_make_room(&b, 3);
-	a.accounts[1] = (struct account){ .live = 1, .accepted = 2, .refused = 3, .up = 4, .down = 5 };
-	b.accounts[1] = (struct account){ .live = 10, .accepted = 20, .refused = 30, .up = 40, .down = 50 };
+	a.accounts[1] =
+		(struct account){ .live = 1, .accepted = 2, .refused = 3, .up = 4, .down = 5 };
+	b.accounts[1] =
+		(struct account){ .live = 10, .accepted = 20, .refused = 30, .up = 40, .down = 50 };
 	b.accounts[2].live = 7;
 	a.accepted = 1;
 	b.accepted = 2;
@@ -44,6 +47,33 @@ Test(ledger, adds_up)
 	expect_num(a.accounts[1].live, 1, "the source stays");
 	ledger_finish(&a);
 	ledger_finish(&b);
+	ledger_finish(&sum);
+}
+
+Test(ledger, classes_of_time)
+{
+	static const struct {
+		uint32_t ms;
+		size_t class;
+	} rows[] = { { 0, 0 }, { 1, 0 },    { 2, 1 },	  { 3, 2 },	     { 5, 2 },
+		     { 6, 3 }, { 5000, 9 }, { 5001, 10 }, { UINT32_MAX, 10 } };
+	struct ledger a, sum;
+
+	ledger_init(&a);
+	ledger_make_room(&a, 1);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct latency l = { 0 };
+
+		latency_note(&l, rows[i].ms);
+		expect_num(l.counts[rows[i].class], 1, "class");
+		expect_num(l.sum, rows[i].ms, "sum");
+		latency_note(&a.accounts[0].connects, rows[i].ms);
+	}
+	ledger_copy(&sum, &a);
+	ledger_add(&sum, &a);
+	expect_num(sum.accounts[0].connects.counts[0], 4, "two workers");
+	expect_num(sum.accounts[0].connects.sum, 2 * a.accounts[0].connects.sum, "sums");
+	ledger_finish(&a);
 	ledger_finish(&sum);
 }
 

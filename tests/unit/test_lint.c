@@ -29,6 +29,8 @@ struct row {
 };
 
 static const struct row rows[] = {
+	{ LINT_PUBLIC_METRICS, 2, 1, "[global]\nmetrics = 0.0.0.0:9464\n" LISTEN("a", "ports = 26\n") TO(V2),
+	  "[global]\nmetrics = [::1]:9464\n" LISTEN("a", "ports = 26\n") TO(V2) },
 	{ LINT_BARE_NAME, 6, 0,
 	  LISTEN("a", "ports = 26\n") "[backend b]\nserver = 192.0.2.1\n"
 				      "server = stalwart\n",
