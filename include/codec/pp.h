@@ -20,8 +20,9 @@ enum pp_version { PP_OFF, PP_V1, PP_V2 };
 
 struct pp {
 	enum pp_version version;
-	int local;	      /* v2 LOCAL or v1 UNKNOWN: no address is claimed */
-	struct addr src, dst; /* AF_UNSPEC when local, or when the family is not IP */
+	int local;	       /* v2 LOCAL or v1 UNKNOWN: no address is claimed */
+	struct addr src, dst;  /* AF_UNSPEC when local, or when the family is not IP */
+	size_t tlvs, tlvs_len; /* v2: where its TLVs stand in the bytes; they are well-formed */
 };
 
 /* Writes the header that says "src connected to dst". IPv4-mapped addresses are written as
@@ -34,9 +35,11 @@ size_t pp_write(enum pp_version version, const struct addr *src, const struct ad
 /* Writes the v2 header that claims nothing: LOCAL, no family, no address block. What checks send: the
  * connection is the proxy's own (section 2.2). */
 void pp_write_local(uint8_t out[static PP_V2_PREFIX]);
+/* > 0: the bytes begin as one of either version; 0: cannot tell yet; < 0: -EPROTO, they never do. */
+int pp_begins(const uint8_t *p, size_t n);
 
 /* > 0: bytes the header at p occupies, *out is filled; 0: cannot tell yet, more bytes are
- * needed; < 0: -EPROTO, these bytes never become a PROXY header. */
+ * needed; < 0: -EPROTO, these bytes never become a PROXY header, or its sum (CRC32C) is wrong. */
 int pp_parse(const uint8_t *p, size_t n, struct pp *out);
 
 #endif

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/tlv.h"
+
 static const uint8_t v2_signature[12] = { 0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d,
 					  0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a };
 
@@ -159,6 +161,20 @@ static int parse_v1(const uint8_t *p, size_t n, struct pp *out)
 	return read_v1_words(text + sizeof(start) - 1, out) ? (int)len : -EPROTO;
 }
 
+static size_t block_len(uint8_t family)
+{
+	return family == V2_TCP4 ? V2_BLOCK4 : family == V2_TCP6 ? V2_BLOCK6 : 0;
+}
+
+/* The TLVs of a header with IP addresses. False: they, or their sum, are wrong. */
+static bool read_v2_tlvs(const uint8_t *header, size_t len, struct pp *out)
+{
+	out->tlvs = PP_V2_PREFIX + block_len(header[13]);
+	out->tlvs_len = len - out->tlvs;
+	return tlv_valid(header + out->tlvs, out->tlvs_len) &&
+	       tlv_sum_holds(header, len, out->tlvs, out->tlvs_len);
+}
+
 static void read_v2_block(const uint8_t *p, uint8_t family, size_t len, struct pp *out)
 {
 	if (family == V2_TCP4 && len >= V2_BLOCK4) {
@@ -187,8 +203,7 @@ static int parse_v2(const uint8_t *p, size_t n, struct pp *out)
 	if (n < PP_V2_PREFIX)
 		return 0;
 	len = (size_t)p[14] << 8 | p[15];
-	if (p[12] == V2_PROXY &&
-	    ((p[13] == V2_TCP4 && len < V2_BLOCK4) || (p[13] == V2_TCP6 && len < V2_BLOCK6)))
+	if (p[12] == V2_PROXY && len < block_len(p[13]))
 		return -EPROTO;
 	if (n < PP_V2_PREFIX + len)
 		return 0;
@@ -196,7 +211,23 @@ static int parse_v2(const uint8_t *p, size_t n, struct pp *out)
 	out->local = p[12] == V2_LOCAL;
 	if (!out->local)
 		read_v2_block(p + PP_V2_PREFIX, p[13], len, out);
+	if (out->src.sa.sa_family != AF_UNSPEC && !read_v2_tlvs(p, PP_V2_PREFIX + len, out))
+		return -EPROTO;
 	return (int)(PP_V2_PREFIX + len);
+}
+
+int pp_begins(const uint8_t *p, size_t n)
+{
+	static const char text[] = "PROXY ";
+	bool binary = n && p[0] == v2_signature[0];
+	const void *start = binary ? (const void *)v2_signature : text;
+	size_t len = binary ? sizeof(v2_signature) : sizeof(text) - 1;
+
+	if (n == 0)
+		return 0;
+	if (memcmp(p, start, min_of(n, len)) != 0)
+		return -EPROTO;
+	return n >= len ? (int)len : 0;
 }
 
 int pp_parse(const uint8_t *p, size_t n, struct pp *out)

@@ -115,7 +115,7 @@ static const struct {
 	{ BYTES(SIGNATURE "\x21\x12\0\x0c" V4_A V4_B PORTS), PP_V2, 0, NULL, NULL },
 	{ BYTES(SIGNATURE "\x21\x11\0\x0c" V4_A V4_B PORTS), PP_V2, 0, "192.0.2.1:51234",
 	  "198.51.100.2:25" },
-	{ BYTES(SIGNATURE "\x21\x11\0\x12" V4_A V4_B PORTS "\x03\0\x03"
+	{ BYTES(SIGNATURE "\x21\x11\0\x12" V4_A V4_B PORTS "\xea\0\x03"
 			  "abc"),
 	  PP_V2, 0, "192.0.2.1:51234", "198.51.100.2:25" },
 	{ BYTES(SIGNATURE "\x21\x21\0\x27" V6_A V6_B PORTS "\x04\0\0"), PP_V2, 0,
