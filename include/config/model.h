@@ -73,6 +73,16 @@ struct servers {
 	size_t count;
 };
 
+/* "20/10s". count 0: off; LIMIT_AUTO: plan.c decides. */
+#define LIMIT_AUTO UINT64_MAX
+struct rate {
+	uint64_t count;
+	msec_t per;
+};
+
+/* What a client that is turned away gets. */
+enum dismissal { DISMISS_RESET, DISMISS_DROP, DISMISS_TARPIT };
+
 struct global_conf {
 	struct section section;
 	char *user;	    /* NULL: as it was started */
@@ -102,6 +112,9 @@ struct listen_conf {
 	const struct backend_conf *backend; /* what target.name means */
 	unsigned profile;		    /* enum profile */
 	char *path;
+	uint64_t max_flows;	   /* 0: no limit */
+	uint64_t flows_per_source; /* 0: off; LIMIT_AUTO */
+	struct rate rate_per_source;
 	struct timeouts timeouts;
 };
 

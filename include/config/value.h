@@ -18,6 +18,12 @@ const char *value_duration(const char *text, msec_t min, msec_t max, msec_t *out
 #define VALUE_DURATION_TEXT 24
 char *value_format_duration(msec_t ms, char out[static VALUE_DURATION_TEXT]);
 
+/* Decimal, 1..max; "off" is 0, "auto" LIMIT_AUTO. */
+const char *value_limit(const char *text, uint64_t max, uint64_t *out);
+
+/* "20/10s", "off" or "auto": at most `max` in a time from 1s to 1h. */
+const char *value_rate(const char *text, uint64_t max, struct rate *out);
+
 /* One of the NULL-terminated words; *out is its index. */
 const char *value_choice(const char *text, const char *const *words, unsigned *out);
 

@@ -1,4 +1,4 @@
-/* admit - how many flows there may be. Shared by all workers; exact across them.
+/* admit - how many flows there may be, in all or of one listener. Shared by all workers; exact across them.
  * When there is no room, listeners pause instead of refusing: clients wait in the accept queue,
  * as behind HAProxy's maxconn. Said once when it starts and once when it is over. */
 #ifndef TAILSPLICE_EDGE_ADMIT_H
@@ -17,6 +17,7 @@ struct admit {
 	atomic_uint_fast64_t said_at; /* and when; timer_now() */
 	atomic_uint_fast64_t pauses;  /* how often accept was paused */
 	atomic_size_t max_flows;
+	const char *listener; /* of that listener of the file; NULL: of all; lent */
 };
 
 void admit_init(struct admit *a, size_t max_flows);

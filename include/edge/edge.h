@@ -16,6 +16,8 @@ struct edge {
 	size_t nworkers, nrunning;
 	struct mailbox replies; /* poll its fd for POLLIN, then edge_hear() */
 	struct admit admit;
+	struct gates gates;
+	struct sources *sources;
 	struct fd_budget budget;
 	bool ending;
 };
@@ -34,7 +36,7 @@ struct edge_change {
 	size_t kept;
 };
 
-/* 0, or negative errno of eventfd(2). */
+/* 0, or negative errno of eventfd(2); -ENOMEM. */
 int edge_open(struct edge *e);
 
 /* Puts a configuration into force: the first one, then each reload's. Takes over both. False, with

@@ -6,10 +6,11 @@
 
 #include "backend/dial.h"
 #include "edge/admit.h"
-#include "edge/bans.h"
 #include "edge/greeting.h"
 #include "edge/ledger.h"
 #include "edge/plan.h"
+#include "edge/sampler.h"
+#include "edge/screen.h"
 #include "edge/why.h"
 #include "engine/timer.h"
 #include "relay/relay.h"
@@ -20,7 +21,8 @@ struct flows {
 	struct timers *timers;
 	struct admit *admit;
 	struct ledger ledger;
-	struct prefixes *bans; /* NULL: none */
+	struct screen screen;
+	struct sampler sampler;
 	struct list live, dying;
 	struct flow *unused; /* flows of ended connections, to be used again */
 	uint64_t next_id, id_step;
@@ -35,6 +37,7 @@ struct flow {
 	struct flows *flows;
 	const struct plan_entry *plan;
 	const struct destination *to;
+	struct sources_entry *source; /* its place among its client's flows; NULL: not counted */
 	struct timer timer;
 	uint64_t id;
 	msec_t started, drain_due; /* drain_due 0: none */
@@ -58,6 +61,9 @@ struct flow {
  * time until which it may live, as of flow_drain(). */
 void flow_open(struct flows *fs, const struct plan_entry *plan, int fd, bool admitted,
 	       msec_t drain_due);
+
+/* Judges its client, again when that is another now (a PROXY header said so). False: it was refused and ends. */
+bool flow_screen(struct flow *f);
 
 /* Ends it for that reason, the first one wins; anything but an orderly end resets both legs. */
 void flow_close(struct flow *f, enum why why);

@@ -20,9 +20,10 @@ struct generation {
 
 /* Takes over the configuration and the plan made of it, and resolves its names (blocks). The
  * caller is its first holder. NULL, with complaints, when a name does not resolve; then both are
- * freed. The roster gives the plan's entries their numbers. */
+ * freed. The roster and the gates give the plan's entries their
+ * numbers. */
 struct generation *generation_open(struct config *config, struct plan *plan, struct roster *roster,
-				   struct report *report);
+				   struct gates *gates, struct report *report);
 
 /* Both accept NULL. */
 struct generation *generation_get(struct generation *g);

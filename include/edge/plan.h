@@ -8,6 +8,8 @@
 #include "backend/dial.h"
 #include "config/model.h"
 #include "config/report.h"
+#include "edge/gate.h"
+#include "edge/sources.h"
 #include "relay/relay.h"
 
 struct generation;
@@ -28,9 +30,12 @@ struct plan_entry {
 	struct timeouts client; /* keepalive and user_timeout: of the client's leg */
 	struct destination *to; /* owned; in the order of the routes */
 	size_t nto;
+	struct source_limits limits;	   /* for clients from the internet */
+	struct source_limits limits_inner; /* for those that are not */
 	/* Filled in by generation_open(). */
 	struct generation *generation; /* what holds all this */
 	size_t account;		       /* number in the roster */
+	struct gate *gate;	       /* of its listener; NULL in tests: without limits */
 };
 
 /* Addresses in all: each costs every worker a descriptor. */

@@ -1,6 +1,6 @@
 /* worker - one thread with its ring, its timers, its pipes, its listeners and its flows.
  * It does what orders say. Nothing is shared with other workers but generations and bans (read
- * only) and the count of flows. */
+ * only) the counts of flows, and of each source. */
 #ifndef TAILSPLICE_EDGE_WORKER_H
 #define TAILSPLICE_EDGE_WORKER_H
 
@@ -15,14 +15,15 @@ struct worker {
 	struct mailbox mailbox;
 	struct mailbox *replies; /* where orders come back to; NULL: they are freed */
 	struct admit *admit;
-	size_t index, of; /* this one, among how many */
+	struct sources *sources; /* NULL in tests */
+	size_t index, of;	 /* this one, among how many */
 	size_t pipes_budget;
 	char features[200];  /* of its ring; once worker_start() answered */
 	struct state *state; /* the thread's own; NULL: it never started */
 };
 
 /* Starts the thread, which then waits for orders; it opens the mailbox. The caller has filled in
- * replies, admit, index, of and pipes_budget. 0, or the negative errno of ring_open(): then no
+ * replies, admit, sources, index, of and pipes_budget. 0, or the negative errno of ring_open(): then no
  * thread runs. */
 int worker_start(struct worker *w);
 

@@ -15,6 +15,16 @@ static const char *set_duration(const struct key *k, void *field, const char *te
 	return value_duration(text, k->min, k->max, field);
 }
 
+static const char *set_limit(const struct key *k, void *field, const char *text)
+{
+	return value_limit(text, k->max, field);
+}
+
+static const char *set_rate(const struct key *k, void *field, const char *text)
+{
+	return value_rate(text, k->max, field);
+}
+
 static const char *set_choice(const struct key *k, void *field, const char *text)
 {
 	return value_choice(text, k->words, field);
@@ -137,6 +147,12 @@ static const struct key listen_keys[] = {
 	 .words = profile_words, .help = "Which timeouts fit: auto (by port), smtp, imap, http, https, raw."},
 	{.name = "path", .offset = FIELD(listen_conf, path), .set = set_text, .fallback = "auto",
 	 .help = "What moves the bytes: auto, copy, splice or ring-splice; see `tailsplice paths`."},
+	{.name = "max-flows", .offset = FIELD(listen_conf, max_flows), .set = set_number, .shown = "10000", .example = true,
+	 .min = 1, .max = 10000000, .help = "Connections at a time through this listener; further clients wait."},
+	{.name = "max-flows-per-source", .offset = FIELD(listen_conf, flows_per_source), .set = set_limit, .fallback = "auto", .max = 1000000,
+	 .help = "Connections at a time of one client (IPv4 address, IPv6 /64; a /48 may have 8 times as many), or off; auto: 500 for clients from the internet on a public listener."},
+	{.name = "rate-per-source", .offset = FIELD(listen_conf, rate_per_source), .set = set_rate, .fallback = "auto", .max = 1000000,
+	 .help = "New connections of one client in a time, as 20/10s: so many at once, then as many in each such time; or off; auto: 500/10s for clients from the internet on a public listener."},
 	TIMEOUT_KEYS(listen_conf),
 };
 

@@ -1,10 +1,13 @@
 #include "config/reach.h"
 
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/bits.h"
-#include "base/net.h"
+#include "base/log.h"
+#include "base/prefixes.h"
 
 static const struct {
 	const char *net;
@@ -26,14 +29,30 @@ static const struct {
 	{ ".internal", REACH_PRIVATE },	  { ".lan", REACH_PRIVATE },
 };
 
+static struct prefixes *known; /* value: a reach, and one */
+
+static void learn(void)
+{
+	struct prefix at[ARRAY_LEN(networks)];
+
+	for (size_t i = 0; i < ARRAY_LEN(networks); i++) {
+		at[i].value = 1 + networks[i].reach;
+		if (net_parse(&at[i].net, networks[i].net) < 0)
+			panic("%s is no network", networks[i].net);
+	}
+	qsort(at, ARRAY_LEN(at), sizeof(*at), prefix_compare);
+	known = prefixes_make(at, ARRAY_LEN(at), NULL);
+}
+
 enum reach reach_of_addr(const struct addr *a)
 {
-	struct net net;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	uint64_t found;
 
-	for (size_t i = 0; i < ARRAY_LEN(networks); i++)
-		if (net_parse(&net, networks[i].net) == 0 && net_contains(&net, a))
-			return networks[i].reach;
-	return REACH_PUBLIC;
+	/* Asked for each client. */
+	pthread_once(&once, learn);
+	found = prefixes_find(known, a);
+	return found ? (enum reach)(found - 1) : REACH_PUBLIC;
 }
 
 enum reach reach_of_host(const char *host)

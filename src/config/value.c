@@ -112,6 +112,44 @@ const char *value_duration(const char *text, msec_t min, msec_t max, msec_t *out
 		      value_format_duration(min, low), value_format_duration(max, high));
 }
 
+static bool read_limit_word(const char *text, uint64_t *out)
+{
+	if (strcmp(text, "off") == 0)
+		*out = 0;
+	else if (strcmp(text, "auto") == 0)
+		*out = LIMIT_AUTO;
+	else
+		return false;
+	return true;
+}
+
+const char *value_limit(const char *text, uint64_t max, uint64_t *out)
+{
+	uint64_t n;
+
+	if (read_limit_word(text, out))
+		return NULL;
+	if (!read_number(text, strlen(text), &n) || n < 1 || n > max)
+		return EXPECT("a number from 1 to %llu, off or auto", (unsigned long long)max);
+	*out = n;
+	return NULL;
+}
+
+const char *value_rate(const char *text, uint64_t max, struct rate *out)
+{
+	size_t slash = strcspn(text, "/");
+	struct rate r = { 0 };
+
+	if (!read_limit_word(text, &r.count) &&
+	    (!text[slash] || !read_number(text, slash, &r.count) || r.count < 1 || r.count > max ||
+	     value_duration(text + slash + 1, 1000, 3600000, &r.per)))
+		return EXPECT(
+			"NUMBER/TIME like 20/10s, up to %llu in a time from 1s to 1h, or off or auto",
+			(unsigned long long)max);
+	*out = r;
+	return NULL;
+}
+
 const char *value_choice(const char *text, const char *const *words, unsigned *out)
 {
 	char meant[NEAREST_TEXT];

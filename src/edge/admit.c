@@ -52,8 +52,9 @@ void admit_leave(struct admit *a)
 		return;
 	if (atomic_exchange(&a->strained, false) && atomic_exchange(&a->said, false))
 		log_info(
-			"accept goes on without pauses: %zu flows of at most %zu; paused %llu times since the start",
-			before - 1, admit_limit(a), (unsigned long long)atomic_load(&a->pauses));
+			"%s%saccept goes on without pauses: %zu flows of at most %zu; paused %llu times since the start",
+			a->listener ? a->listener : "", a->listener ? ": " : "", before - 1,
+			admit_limit(a), (unsigned long long)atomic_load(&a->pauses));
 }
 
 size_t admit_room(const struct admit *a)
@@ -86,9 +87,10 @@ void admit_strain(struct admit *a, const char *reason)
 	atomic_store(&a->strained_at, flows);
 	if (!atomic_exchange(&a->strained, true) && is_news(a))
 		log_warn(
-			"accept paused: %s; %zu flows of at most %zu; clients wait until a flow ends (raise "
-			"LimitNOFILE or max-flows)",
-			reason, flows, admit_limit(a));
+			"%s%saccept paused: %s; %zu flows of at most %zu; clients wait until a flow ends (raise "
+			"%s)",
+			a->listener ? a->listener : "", a->listener ? ": " : "", reason, flows,
+			admit_limit(a), a->listener ? "its max-flows" : "LimitNOFILE or max-flows");
 }
 
 struct fd_budget admit_budget(size_t limit, size_t fixed)

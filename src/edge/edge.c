@@ -1,5 +1,6 @@
 #include "edge/edge.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -12,8 +13,8 @@
 
 int edge_open(struct edge *e)
 {
-	*e = (struct edge){ 0 };
-	return mailbox_open(&e->replies);
+	*e = (struct edge){ .sources = sources_open() };
+	return e->sources ? mailbox_open(&e->replies) : -ENOMEM;
 }
 
 static void budget_descriptors(struct edge *e, const struct generation *g)
@@ -36,6 +37,16 @@ static void budget_descriptors(struct edge *e, const struct generation *g)
 	admit_set_limit(&e->admit, max);
 }
 
+static void set_gates(struct edge *e, const struct config *c)
+{
+	for (size_t i = 0; i < c->nlistens; i++) {
+		const struct listen_conf *l = &c->listens[i];
+
+		admit_set_limit(&gate_of(&e->gates, l->section.name)->admit,
+				l->max_flows ? (size_t)l->max_flows : SIZE_MAX);
+	}
+}
+
 static void send_orders(struct edge *e, struct order **orders)
 {
 	for (size_t i = 0; i < e->nworkers; i++) {
@@ -52,6 +63,7 @@ static void put_into_force(struct edge *e, struct generation *g, struct bindings
 		change->orders[i]->serve.accounts = e->roster.count;
 	log_setup((enum line_format)global->log, (enum log_level)global->log_level);
 	budget_descriptors(e, g);
+	set_gates(e, g->config);
 	if (e->workers) {
 		send_orders(e, change->orders);
 	} else {
@@ -67,7 +79,7 @@ static void put_into_force(struct edge *e, struct generation *g, struct bindings
 bool edge_configure(struct edge *e, struct config *config, struct plan *plan,
 		    struct edge_change *out, struct report *report)
 {
-	struct generation *g = generation_open(config, plan, &e->roster, report);
+	struct generation *g = generation_open(config, plan, &e->roster, &e->gates, report);
 	struct bindings_change change;
 
 	if (!g)
@@ -108,6 +120,7 @@ static bool start_worker(struct edge *e, size_t i, char *why, size_t size)
 
 	*w = (struct worker){ .replies = &e->replies,
 			      .admit = &e->admit,
+			      .sources = e->sources,
 			      .index = i,
 			      .of = e->nworkers,
 			      .pipes_budget = max_of(e->budget.pipes / e->nworkers, (size_t)1) };
@@ -273,5 +286,7 @@ void edge_close(struct edge *e)
 	bindings_finish(&e->bindings);
 	generation_put(e->current);
 	roster_finish(&e->roster);
+	gates_finish(&e->gates);
+	sources_close(e->sources);
 	mailbox_close(&e->replies);
 }

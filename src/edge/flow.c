@@ -48,6 +48,8 @@ static void log_flow(const struct flow *f)
 
 	if (!log_wants(LOG_INFO))
 		return;
+	if (why_is_refusal(r.why) && !sampler_wants(&f->flows->sampler, r.why, f->flows->host.now))
+		return;
 	record_line(&r, log_format(), &line);
 	log_line(&line);
 }
@@ -108,6 +110,8 @@ static void flow_end(struct flow *f, enum why why, bool reset)
 	else if (was == FLOW_DIAL)
 		dial_stop(&f->dial);
 	drop_client(f, reset);
+	screen_leave(&f->flows->screen, f->source, f->flows->host.now);
+	f->source = NULL;
 	list_del(&f->node);
 	list_add(&f->flows->dying, &f->node);
 	log_flow(f);
@@ -322,6 +326,19 @@ static void start_dial(struct flow *f)
 		   f->greeting ? f->greeting->len : 0, on_dialled);
 }
 
+bool flow_screen(struct flow *f)
+{
+	struct screen *s = &f->flows->screen;
+	msec_t now = f->flows->host.now;
+	enum why why;
+
+	screen_leave(s, f->source, now);
+	why = screen_client(s, f->plan, &f->client, now, &f->source);
+	if (why != WHY_NONE)
+		flow_close(f, why);
+	return why == WHY_NONE;
+}
+
 void flow_open(struct flows *fs, const struct plan_entry *plan, int fd, bool admitted,
 	       msec_t drain_due)
 {
@@ -330,7 +347,7 @@ void flow_open(struct flows *fs, const struct plan_entry *plan, int fd, bool adm
 	if (!f) {
 		refuse(fs, fd);
 		if (admitted)
-			admit_leave(fs->admit);
+			gate_leave(plan->gate, fs->admit);
 		return;
 	}
 	f->admitted = admitted;
@@ -340,10 +357,8 @@ void flow_open(struct flows *fs, const struct plan_entry *plan, int fd, bool adm
 		flow_close(f, WHY_CLIENT_RESET);
 		return;
 	}
-	if (fs->bans && bans_hit(fs->bans, &f->client, fs->host.now)) {
-		flow_close(f, WHY_DENIED);
+	if (!flow_screen(f))
 		return;
-	}
 	if (!admitted) {
 		flow_close(f, WHY_LIMIT_FLOWS);
 		return;
@@ -359,7 +374,7 @@ bool flow_reap(struct flow *f)
 		return false;
 	list_del(&f->node);
 	if (f->admitted)
-		admit_leave(fs->admit);
+		gate_leave(f->plan->gate, fs->admit);
 	generation_put(f->plan->generation);
 	f->node.next = (struct list *)fs->unused;
 	fs->unused = f;

@@ -142,7 +142,8 @@ void flows_init(struct flows *fs, struct timers *timers, struct admit *admit, ui
 	fs->complained = 0;
 	list_init(&fs->host.runnable);
 	ledger_init(&fs->ledger);
-	fs->bans = NULL;
+	fs->screen.bans = NULL;
+	sampler_init(&fs->sampler, timers);
 	list_init(&fs->live);
 	list_init(&fs->dying);
 }
@@ -156,5 +157,6 @@ void flows_finish(struct flows *fs)
 		free(f);
 	}
 	ledger_finish(&fs->ledger);
-	prefixes_put(fs->bans);
+	sampler_finish(&fs->sampler);
+	prefixes_put(fs->screen.bans);
 }

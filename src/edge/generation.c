@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "config/config.h"
 
-static void number_entries(struct generation *g, struct roster *roster)
+static void number_entries(struct generation *g, struct roster *roster, struct gates *gates)
 {
 	char at[ADDR_TEXT];
 
@@ -13,6 +13,7 @@ static void number_entries(struct generation *g, struct roster *roster)
 		struct plan_entry *e = &g->plan.at[i];
 
 		e->generation = g;
+		e->gate = gate_of(gates, e->conf->section.name);
 		e->account = roster_number(roster, e->conf->section.name, addr_format(&e->at, at));
 		for (size_t k = 0; k < e->nto; k++) {
 			struct destination *to = &e->to[k];
@@ -24,7 +25,7 @@ static void number_entries(struct generation *g, struct roster *roster)
 }
 
 struct generation *generation_open(struct config *config, struct plan *plan, struct roster *roster,
-				   struct report *report)
+				   struct gates *gates, struct report *report)
 {
 	struct generation *g = memory_zeroed(1, sizeof(*g));
 	bool ok = true;
@@ -40,7 +41,7 @@ struct generation *generation_open(struct config *config, struct plan *plan, str
 		generation_put(g);
 		return NULL;
 	}
-	number_entries(g, roster);
+	number_entries(g, roster, gates);
 	return g;
 }
 

@@ -72,16 +72,20 @@ int listener_open(const struct plan_entry *plan)
 
 static void arm(struct listener *l)
 {
-	ring_accept(l->ring, &l->accept, l->fd, admit_room(l->admit) > SINGLE_BELOW);
+	ring_accept(l->ring, &l->accept, l->fd, gate_room(l->plan->gate, l->admit) > SINGLE_BELOW);
 }
 
+/* reason NULL: no place is left. */
 static void pause_accept(struct listener *l, const char *reason)
 {
 	if (l->paused)
 		return;
 	l->paused = true;
 	ring_cancel(l->ring, &l->accept);
-	admit_strain(l->admit, reason);
+	if (reason)
+		admit_strain(l->admit, reason);
+	else
+		gate_strain(l->plan->gate, l->admit);
 }
 
 /* NULL: the failure concerns one connection that is gone already (accept(2), "Error handling");
@@ -119,7 +123,7 @@ static const char *why_pause(int err)
  * would in the accept queue. Only a burst finds more than one in need of that. */
 static void take(struct listener *l, int fd)
 {
-	bool admitted = admit_enter(l->admit);
+	bool admitted = gate_enter(l->plan->gate, l->admit);
 
 	if (!admitted && l->parked < 0 && !l->closed)
 		l->parked = fd;
@@ -146,11 +150,11 @@ static void on_accept(struct op *op, int res)
 		pause_accept(l, why_pause(res));
 	if (l->closed || l->paused)
 		return;
-	if (!admit_room(l->admit))
-		pause_accept(l, "max-flows reached");
+	if (!gate_room(l->plan->gate, l->admit))
+		pause_accept(l, NULL);
 	else if (!op->armed)
 		arm(l);
-	else if (admit_room(l->admit) <= SINGLE_BELOW)
+	else if (gate_room(l->plan->gate, l->admit) <= SINGLE_BELOW)
 		ring_cancel(l->ring, op);
 }
 
@@ -183,10 +187,10 @@ void listener_adopt(struct listener *l, const struct plan_entry *plan)
 
 void listener_resume(struct listener *l)
 {
-	if (!l->paused || l->closed || l->accept.armed || !admit_room(l->admit))
+	if (!l->paused || l->closed || l->accept.armed || !gate_room(l->plan->gate, l->admit))
 		return;
 	take_parked(l);
-	if (!admit_room(l->admit))
+	if (!gate_room(l->plan->gate, l->admit))
 		return;
 	l->paused = false;
 	arm(l);
@@ -222,7 +226,7 @@ static void take_waiting(struct listener *l)
 
 	fcntl(l->fd, F_SETFL, O_NONBLOCK);
 	while ((fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
-		l->accepted(l, fd, admit_enter(l->admit));
+		l->accepted(l, fd, gate_enter(l->plan->gate, l->admit));
 }
 
 void listener_close(struct listener *l)

@@ -7,6 +7,7 @@
 #include "config/keys.h"
 #include "config/lint_story.h"
 #include "config/profile.h"
+#include "config/reach.h"
 #include "config/value.h"
 #include "relay/paths.h"
 
@@ -59,6 +60,26 @@ static void check_ports(const struct listen_conf *l, struct report *report)
 	}
 }
 
+/* `auto`: an office behind one address reads mail with five connections a person, a provider's outbound opens some
+ * hundred; one stranger alone cannot take all places. */
+#define AUTO_FLOWS 500
+#define AUTO_COUNT 500
+#define AUTO_PER   10000
+
+static struct source_limits limits_of(const struct listen_conf *l, bool is_public)
+{
+	const struct rate *r = &l->rate_per_source;
+	struct source_limits limits = { l->flows_per_source, r->count, r->per };
+
+	/* Where clients are machines of one's own, a proxy among them, `auto` is no limit. */
+	if (limits.flows == LIMIT_AUTO)
+		limits.flows = is_public ? AUTO_FLOWS : 0;
+	if (limits.count == LIMIT_AUTO)
+		limits = (struct source_limits){ limits.flows, is_public ? AUTO_COUNT : 0,
+						 AUTO_PER };
+	return limits;
+}
+
 static void add_entry(struct plan *p, const struct listen_conf *l, const struct addr *bind,
 		      const struct port_map *port, const struct path *path)
 {
@@ -68,6 +89,8 @@ static void add_entry(struct plan *p, const struct listen_conf *l, const struct 
 	addr_set_port(&e->at, port->from);
 	e->profile = profile_of((enum profile)l->profile, port->from);
 	e->client = profile_client_timeouts(e->profile, &l->timeouts, &l->backend->timeouts);
+	e->limits = limits_of(l, reach_of_addr(bind) == REACH_PUBLIC);
+	e->limits_inner = limits_of(l, false);
 	e->to = memory_zeroed(1, sizeof(*e->to));
 	e->nto = 1;
 	*e->to = (struct destination){ .backend = l->backend,

@@ -175,9 +175,9 @@ static void halt(struct state *s)
 
 static void renew_bans(struct state *s, struct order *o)
 {
-	struct prefixes *was = s->flows.bans;
+	struct prefixes *was = s->flows.screen.bans;
 
-	s->flows.bans = o->ban.set;
+	s->flows.screen.bans = o->ban.set;
 	o->ban.set = was;
 	if (o->ban.is_new)
 		o->ban.ended = flows_deny(&s->flows, &o->ban.net);
@@ -259,6 +259,7 @@ static bool open_state(struct state *s)
 	s->flows.host.buffer_size = BUFFER_SIZE;
 	s->flows.host.now = timer_now();
 	flows_init(&s->flows, &s->timers, w->admit, w->index + 1, w->of);
+	s->flows.screen.sources = w->sources;
 	s->trim.tick = tick_trim;
 	s->resume.tick = tick_resume;
 	s->mail.done = on_mail;

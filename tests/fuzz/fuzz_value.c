@@ -38,18 +38,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	char text[512], again[VALUE_DURATION_TEXT];
 	msec_t ms, same;
+	struct rate rate;
 	uint64_t n;
 
 	if (size < 1 || size > sizeof(text))
 		return 0;
 	memcpy(text, bytes + 1, size - 1);
 	text[size - 1] = '\0';
-	read_lists(text, bytes[0] % 6);
-	read_names(text, bytes[0] % 6);
-	if (bytes[0] % 6 == 4 && !value_duration(text, 1, 1u << 31, &ms))
+	read_lists(text, bytes[0] % 8);
+	read_names(text, bytes[0] % 8);
+	if (bytes[0] % 8 == 4 && !value_duration(text, 1, 1u << 31, &ms))
 		MUST(!value_duration(value_format_duration(ms, again), 1, 1u << 31, &same) &&
 		     same == ms);
-	if (bytes[0] % 6 == 5 && !value_number(text, 1, 1000, false, &n))
+	if (bytes[0] % 8 == 5 && !value_number(text, 1, 1000, false, &n))
 		MUST(n >= 1 && n <= 1000);
+	if (bytes[0] % 8 == 6 && !value_limit(text, 1000, &n))
+		MUST(n <= 1000 || n == LIMIT_AUTO);
+	if (bytes[0] % 8 == 7 && !value_rate(text, 1000, &rate))
+		MUST(rate.count == LIMIT_AUTO || (rate.count <= 1000 && rate.per <= 3600000));
 	return 0;
 }

@@ -10,7 +10,8 @@
 #include "support/fds.h"
 
 /* [listen NAME] sections with the ports of those words, on 127.0.0.1. */
-static struct generation *generation_of(struct roster *roster, const char *keys)
+static struct generation *generation_of(struct roster *roster, struct gates *gates,
+					const char *keys)
 {
 	struct report report;
 	struct generation *g;
@@ -22,7 +23,7 @@ static struct generation *generation_of(struct roster *roster, const char *keys)
 	c = config_of(text);
 	report_init(&report, "test.ini");
 	cr_assert(plan_make(&plan, c, &report));
-	g = generation_open(c, &plan, roster, &report);
+	g = generation_open(c, &plan, roster, gates, &report);
 	cr_assert(g);
 	report_finish(&report);
 	return g;
@@ -31,6 +32,7 @@ static struct generation *generation_of(struct roster *roster, const char *keys)
 static struct {
 	struct bindings held;
 	struct roster roster;
+	struct gates gates;
 	struct bindings_change change;
 	struct report report;
 	unsigned port[4];
@@ -55,7 +57,7 @@ static bool prepare(const char *fmt, unsigned a, unsigned b)
 	bool ok;
 
 	snprintf(text, sizeof(text), fmt, a, b);
-	g = generation_of(&desk.roster, text);
+	g = generation_of(&desk.roster, &desk.gates, text);
 	ok = bindings_prepare(&desk.held, g, 2, &desk.change, &desk.report);
 	generation_put(g);
 	return ok;
@@ -72,6 +74,7 @@ static void tear_down(void)
 	bindings_discard(&desk.change);
 	bindings_finish(&desk.held);
 	roster_finish(&desk.roster);
+	gates_finish(&desk.gates);
 	report_finish(&desk.report);
 	expect_num(fds_count(), desk.before, "descriptors");
 }

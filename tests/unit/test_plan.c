@@ -67,6 +67,46 @@ Test(plan, where_it_leads)
 	}
 }
 
+/* `auto` is for the internet; what the file says is for everybody. */
+Test(plan, limits_of_a_source)
+{
+	static const struct {
+		const char *keys;
+		struct source_limits outer, inner;
+	} rows[] = {
+		{ "", { 500, 500, 10000 }, { 0, 0, 0 } },
+		{ ON_LO, { 0 }, { 0 } },
+		{ "bind = 100.64.0.1\n", { 0 }, { 0 } },
+		{ "bind = 192.168.1.1\n", { 0 }, { 0 } },
+		{ "bind = 192.0.2.1\n", { 500, 500, 10000 }, { 0 } },
+		{ "max-flows-per-source = 7\n", { 7, 500, 10000 }, { 7, 0, 0 } },
+		{ "rate-per-source = 20/1m\n", { 500, 20, 60000 }, { 0, 20, 60000 } },
+		{ ON_LO "max-flows-per-source = 7\nrate-per-source = 9/1s\n",
+		  { 7, 9, 1000 },
+		  { 7, 9, 1000 } },
+		{ "max-flows-per-source = off\nrate-per-source = off\n", { 0 }, { 0 } },
+	};
+	char text[300];
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct config *c;
+		struct plan p;
+
+		snprintf(text, sizeof(text), "[listen a]\nports = 25\nbackend = b\n%s" TO_B,
+			 rows[i].keys);
+		c = config_of(text);
+		p = plan_of(c);
+		expect_num(p.at[0].limits.flows, rows[i].outer.flows, rows[i].keys);
+		expect_num(p.at[0].limits.count, rows[i].outer.count, rows[i].keys);
+		expect_num(p.at[0].limits_inner.flows, rows[i].inner.flows, rows[i].keys);
+		expect_num(p.at[0].limits_inner.count, rows[i].inner.count, rows[i].keys);
+		if (rows[i].outer.count)
+			expect_num(p.at[0].limits.per, rows[i].outer.per, rows[i].keys);
+		plan_free(&p);
+		config_free(c);
+	}
+}
+
 Test(plan, timeouts_by_port_and_key)
 {
 	struct config *c = config_of(

@@ -64,6 +64,67 @@ Test(value, number)
 	}
 }
 
+Test(value, limit)
+{
+	static const struct {
+		const char *text;
+		uint64_t value;
+		const char *words;
+	} rows[] = {
+		{ "1", 1, NULL },
+		{ "100", 100, NULL },
+		{ "off", 0, NULL },
+		{ "auto", LIMIT_AUTO, NULL },
+		{ "0", 0, "a number from 1 to 100, off or auto" },
+		{ "101", 0, "a number from 1 to 100" },
+		{ "", 0, "a number" },
+		{ "none", 0, "off or auto" },
+		{ "5/10s", 0, "a number" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		uint64_t n = 4711;
+
+		taken(value_limit(rows[i].text, 100, &n), rows[i].words, rows[i].text);
+		expect_num(n, rows[i].words ? 4711 : rows[i].value, rows[i].text);
+	}
+}
+
+Test(value, rate)
+{
+	static const struct {
+		const char *text;
+		struct rate rate;
+		const char *words;
+	} rows[] = {
+		{ "20/10s", { 20, 10000 }, NULL },
+		{ "1/1s", { 1, 1000 }, NULL },
+		{ "100/1h", { 100, 3600000 }, NULL },
+		{ "3/1500ms", { 3, 1500 }, NULL },
+		{ "off", { 0, 0 }, NULL },
+		{ "auto", { LIMIT_AUTO, 0 }, NULL },
+		{ "101/1s", { 0 }, "NUMBER/TIME like 20/10s, up to 100 in a time from 1s to 1h" },
+		{ "0/1s", { 0 }, "NUMBER/TIME" },
+		{ "20", { 0 }, "NUMBER/TIME" },
+		{ "20/", { 0 }, "NUMBER/TIME" },
+		{ "20/10", { 0 }, "NUMBER/TIME" },
+		{ "20/500ms", { 0 }, "a time from 1s to 1h" },
+		{ "20/2h", { 0 }, "a time from 1s to 1h" },
+		{ "/10s", { 0 }, "NUMBER/TIME" },
+		{ "20 / 10s", { 0 }, "NUMBER/TIME" },
+		{ "20/10s/1s", { 0 }, "NUMBER/TIME" },
+		{ "", { 0 }, "off or auto" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct rate r = { 4711, 4712 };
+
+		taken(value_rate(rows[i].text, 100, &r), rows[i].words, rows[i].text);
+		expect_num(r.count, rows[i].words ? 4711 : rows[i].rate.count, rows[i].text);
+		expect_num(r.per, rows[i].words ? 4712 : rows[i].rate.per, rows[i].text);
+	}
+}
+
 Test(value, duration)
 {
 	static const struct {

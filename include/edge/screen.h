@@ -1,0 +1,23 @@
+/* screen - judges a new client before anything is done for it: bans, then the limits of its listener for one source.
+ * Used by its worker only; what it reads is shared. */
+#ifndef TAILSPLICE_EDGE_SCREEN_H
+#define TAILSPLICE_EDGE_SCREEN_H
+
+#include "base/prefixes.h"
+#include "edge/plan.h"
+#include "edge/sources.h"
+#include "edge/why.h"
+
+struct screen {
+	struct prefixes *bans;	 /* held; NULL: none */
+	struct sources *sources; /* shared; NULL in tests: without limits */
+};
+
+/* WHY_NONE, and *source to be given back by screen_leave() when its flow ends; or why it is refused, and nothing is held. */
+enum why screen_client(struct screen *s, const struct plan_entry *plan, const struct addr *client,
+		       msec_t now, struct sources_entry **source);
+
+/* Accepts NULL for the source. */
+void screen_leave(struct screen *s, struct sources_entry *source, msec_t now);
+
+#endif
