@@ -1,28 +1,52 @@
-/* pool - the addresses that a backend's servers have now.
- * Filled before the workers start; read by all of them, changed by none. */
+/* pool - the servers of one backend in one generation, with their weights, and which of them gets the next
+ * flow. Made by the main thread; used by all workers: choosing takes turns under a short mutex, so
+ * that turns are exact across them. */
 #ifndef TAILSPLICE_BACKEND_POOL_H
 #define TAILSPLICE_BACKEND_POOL_H
 
-#include <stdbool.h>
+#include <errno.h>
+#include <pthread.h>
 #include <stddef.h>
 
-#include "base/addr.h"
+#include "backend/server.h"
 #include "config/model.h"
-#include "config/report.h"
 
-#define POOL_ADDRESSES_MAX 16
+/* Addresses that are offered to one flow, at most; of one server among several, POOL_SHARE. */
+#define POOL_CHOICES_MAX 32
+#define POOL_SHARE	 8
+
+/* Why there is nothing to choose from, as connect(2) never fails. */
+#define POOL_NO_ADDRESS (-ENODATA)   /* no server has an address */
+#define POOL_ALL_DOWN	(-ESHUTDOWN) /* those that have one are down or out of service */
+
+struct pool_member {
+	struct server *server; /* held */
+	unsigned weight;
+	bool backup;
+	int64_t turn; /* under the lock; whose is the greatest is next */
+};
 
 struct pool {
 	const struct backend_conf *conf;
-	struct addr addresses[POOL_ADDRESSES_MAX]; /* port 0: the listener's */
+	struct pool_member *at;
 	size_t count;
+	pthread_mutex_t lock;
 };
 
-/* Resolves every server. False, with complaints, when one has no address. */
-bool pool_fill(struct pool *p, const struct backend_conf *conf, struct report *report);
+/* An address for a new flow, and whose it is. */
+struct choice {
+	struct addr at;
+	struct server *server;
+};
 
-/* The address of attempt 0, 1, …; false when all were tried. `port` holds where the server
- * names none. */
-bool pool_pick(const struct pool *p, size_t attempt, uint16_t port, struct addr *out);
+/* Holds the servers of that backend. The pool must stay where it is. */
+void pool_open(struct pool *p, const struct backend_conf *conf, struct registry *registry);
+void pool_close(struct pool *p);
+
+/* Where a new flow of that client is led, best first: the servers as `balance` says, their addresses behind each
+ * other, families in turn. Backups only if no other server can be used. `port` holds where the server names none.
+ * Returns how many; 0 with *error, one of the above. */
+size_t pool_choose(struct pool *p, const struct addr *client, uint16_t port,
+		   struct choice out[static POOL_CHOICES_MAX], int *error);
 
 #endif

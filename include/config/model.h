@@ -3,6 +3,7 @@
 #ifndef TAILSPLICE_CONFIG_MODEL_H
 #define TAILSPLICE_CONFIG_MODEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -61,10 +62,20 @@ struct target {
 	uint16_t port; /* 0: as ports say */
 };
 
-/* `server = HOST` or `HOST:PORT` */
+/* Servers of one backend, at most. */
+#define BACKEND_SERVERS_MAX 64
+
+#define SERVER_WEIGHT_MAX 256
+
+/* "tailnet:NODE": a machine of the tailnet, by the name that tailscaled knows. */
+#define SERVER_TAILNET "tailnet:"
+
+/* `server = HOST[:PORT] [weight=N] [backup]` */
 struct server_conf {
-	char *host;    /* a literal or a name */
+	char *host;    /* a literal, a name or tailnet:NODE */
 	uint16_t port; /* 0: as the listener says */
+	uint16_t weight;
+	bool backup;
 	int line;
 };
 
@@ -96,9 +107,13 @@ struct global_conf {
 	msec_t drain;
 };
 
+enum balance { BALANCE_FIRST, BALANCE_ROUNDROBIN, BALANCE_LEASTCONN, BALANCE_SOURCE };
+
 struct backend_conf {
 	struct section section;
 	struct servers servers;
+	unsigned balance;  /* enum balance */
+	msec_t slowstart; /* 0: none */
 	unsigned send_proxy; /* enum pp_version */
 	msec_t connect_timeout;
 	struct timeouts timeouts;

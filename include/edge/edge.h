@@ -3,6 +3,7 @@
 #ifndef TAILSPLICE_EDGE_EDGE_H
 #define TAILSPLICE_EDGE_EDGE_H
 
+#include "backend/resolver.h"
 #include "edge/admit.h"
 #include "edge/bindings.h"
 #include "edge/worker.h"
@@ -10,6 +11,8 @@
 struct edge {
 	struct generation *current;
 	struct roster roster;
+	struct registry registry;
+	struct resolver resolver;
 	struct bindings bindings;
 	struct order **unsent; /* of the first configuration, until edge_start() */
 	struct worker *workers;
@@ -40,7 +43,7 @@ struct edge_change {
 int edge_open(struct edge *e);
 
 /* Puts a configuration into force: the first one, then each reload's. Takes over both. False, with
- * complaints, when a name does not resolve or an address cannot be bound: then nothing has changed. Raises
+ * complaints, when an address cannot be bound: then nothing has changed. Raises
  * RLIMIT_NOFILE to its hard limit. *change, when not NULL, is the caller's: edge_change_finish(). */
 bool edge_configure(struct edge *e, struct config *config, struct plan *plan,
 		    struct edge_change *change, struct report *report);

@@ -48,6 +48,7 @@ struct flow {
 	uint8_t state, why, retries;
 	bool admitted, relayed;
 	struct addr client, server;
+	struct server *on;	   /* that it is connected to, and counted for */
 	struct greeting *greeting; /* until it is connected */
 	/* One after the other, never both. */
 	union {

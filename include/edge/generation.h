@@ -7,7 +7,6 @@
 #include <stdatomic.h>
 
 #include "config/model.h"
-#include "config/report.h"
 #include "edge/ledger.h"
 #include "edge/plan.h"
 
@@ -18,12 +17,10 @@ struct generation {
 	struct pool *pools; /* one for each backend, same order */
 };
 
-/* Takes over the configuration and the plan made of it, and resolves its names (blocks). The
- * caller is its first holder. NULL, with complaints, when a name does not resolve; then both are
- * freed. The roster and the gates give the plan's entries their
- * numbers. */
+/* Takes over the configuration and the plan made of it. The caller is its first holder. The roster and the gates give
+ * the plan's entries their numbers, the registry has their servers, which it holds. */
 struct generation *generation_open(struct config *config, struct plan *plan, struct roster *roster,
-				   struct gates *gates, struct report *report);
+				   struct gates *gates, struct registry *registry);
 
 /* Both accept NULL. */
 struct generation *generation_get(struct generation *g);

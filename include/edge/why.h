@@ -31,7 +31,7 @@ enum why {
 	WHY_COUNT,
 };
 
-/* Why a connect(2) that ended with this negative errno ends its flow. */
+/* Why a dial that ended with this negative errno ends its flow. */
 enum why why_of_connect(int error);
 
 /* True when the flow was turned away before it reached a server: a limit, a rule, a bad header. */

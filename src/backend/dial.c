@@ -1,6 +1,7 @@
 #include "backend/dial.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "backend/leg_options.h"
@@ -25,7 +26,34 @@ static void finish(struct dial *d)
 	int fd = d->fd;
 
 	d->fd = -1;
+	free(d->choices);
+	d->choices = NULL;
 	d->done(d, fd);
+}
+
+/* Whether the server is to blame, and not this machine. */
+static bool is_its_fault(int error)
+{
+	switch (error) {
+	case -ECONNREFUSED:
+	case -ETIMEDOUT:
+	case -EHOSTUNREACH:
+	case -ENETUNREACH:
+	case -ECONNRESET:
+	case -EPIPE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void give_up_attempt(struct dial *d)
+{
+	drop_socket(d);
+	if (!d->stopped && is_its_fault(d->error))
+		server_note(d->server, &d->to, HEALTH_CONNECT_FAILED);
+	server_leave(d->server);
+	d->server = NULL;
 }
 
 /* Both operations of the chain have ended. */
@@ -38,10 +66,11 @@ static void settle(struct dial *d)
 	else if (d->expired && d->error)
 		d->error = -ETIMEDOUT;
 	if (!d->error) {
+		server_note(d->server, &d->to, HEALTH_WORKED);
 		finish(d);
 		return;
 	}
-	drop_socket(d);
+	give_up_attempt(d);
 	if (d->stopped)
 		finish(d);
 	else
@@ -91,10 +120,14 @@ static bool open_socket(struct dial *d)
 /* Starts on the next address that has a socket; after the last one, ends. */
 static void next_attempt(struct dial *d)
 {
-	while (pool_pick(d->plan->pool, d->attempt, d->plan->port, &d->to)) {
-		d->attempt++;
-		if (!open_socket(d))
+	while (d->attempt < d->count) {
+		d->to = d->choices[d->attempt].at;
+		d->server = d->choices[d->attempt++].server;
+		server_enter(d->server);
+		if (!open_socket(d)) {
+			give_up_attempt(d);
 			continue;
+		}
 		d->error = 0;
 		d->expired = false;
 		d->header_sent = 0;
@@ -109,7 +142,8 @@ static void next_attempt(struct dial *d)
 }
 
 void dial_start(struct dial *d, struct ring *ring, const struct dial_plan *plan,
-		const uint8_t *header, size_t len, void (*done)(struct dial *d, int fd))
+		const struct addr *client, const uint8_t *header, size_t len,
+		void (*done)(struct dial *d, int fd))
 {
 	*d = (struct dial){ .connect.done = on_connected,
 			    .send.done = on_sent,
@@ -119,7 +153,11 @@ void dial_start(struct dial *d, struct ring *ring, const struct dial_plan *plan,
 			    .header = header,
 			    .header_len = (uint16_t)len,
 			    .fd = -1,
-			    .error = -EADDRNOTAVAIL };
+			    .error = -ENOMEM };
+	d->choices = malloc(POOL_CHOICES_MAX * sizeof(*d->choices));
+	if (d->choices)
+		d->count =
+			(uint8_t)pool_choose(plan->pool, client, plan->port, d->choices, &d->error);
 	next_attempt(d);
 }
 

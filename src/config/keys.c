@@ -83,6 +83,7 @@ static const char *set_socket_path(const struct key *k, void *field, const char 
 static const char *const log_words[] = { "logfmt", "json", "haproxy", NULL };
 static const char *const level_words[] = { "error", "warn", "info", "debug", NULL };
 static const char *const send_proxy_words[] = { "off", "v1", "v2", NULL };
+static const char *const balance_words[] = { "first", "roundrobin", "leastconn", "source", NULL };
 static const char *const profile_words[] = { "auto", "smtp", "imap", "http", "https", "raw", NULL };
 
 #define SECOND 1000ull
@@ -159,7 +160,12 @@ static const struct key listen_keys[] = {
 static const struct key backend_keys[] = {
 	{.name = "server", .offset = FIELD(backend_conf, servers), .set = set_server,
 	 .shown = "192.0.2.10", .repeats = true, .required = true,
-	 .help = "HOST or HOST:PORT; without a port the listener's. Several are tried in turn."},
+	 .help = "HOST[:PORT] [weight=N] [backup]; HOST: an address, a full name or tailnet:NODE; no port: the listener's."},
+	{.name = "balance", .offset = FIELD(backend_conf, balance), .set = set_choice, .fallback = "first",
+	 .words = balance_words,
+	 .help = "Which of several servers gets the next flow: first, roundrobin, leastconn or source (a client keeps its server)."},
+	{.name = "slowstart", .offset = FIELD(backend_conf, slowstart), .set = set_duration, .fallback = "0s",
+	 .max = HOUR, .help = "A server that came back gets its share of new flows bit by bit over this long; 0s: at once."},
 	{.name = "send-proxy", .offset = FIELD(backend_conf, send_proxy), .set = set_choice,
 	 .fallback = "off", .shown = "v2", .words = send_proxy_words,
 	 .help = "PROXY protocol header to the server, so that it knows the client: off, v1, v2."},

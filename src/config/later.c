@@ -20,8 +20,6 @@ static const struct later_key rows[] = {
 	 "How long a client may take for the first bytes that a route needs."},
 	{SECTION_BACKEND, "proxy-tlv", "names of TLVs: authority, unique-id, crc32c", NULL,
 	 "What the PROXY v2 header says besides the addresses."},
-	{SECTION_BACKEND, "balance", "first, roundrobin, leastconn or source", "first",
-	 "Which of several servers gets the next flow."},
 	{SECTION_BACKEND, "check", "off, tcp, smtp, imap or tls", "off",
 	 "How it is found out that a server is up."},
 	{SECTION_BACKEND, "check-interval", "a duration, 1s to 1h", "10s",

@@ -16,7 +16,7 @@ static void bare_name(const struct lint *lint, const struct backend_conf *b,
 	const char *host = server->host;
 	struct addr a;
 
-	if (strchr(host, '.') || strcasecmp(host, "localhost") == 0 || addr_parse(&a, host, 0))
+	if (strpbrk(host, ".:") || strcasecmp(host, "localhost") == 0 || addr_parse(&a, host, 0))
 		return;
 	lint_say(
 		lint, LINT_ERROR, LINT_BARE_NAME, lint_at_server(b, server),

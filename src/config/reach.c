@@ -8,6 +8,7 @@
 #include "base/bits.h"
 #include "base/log.h"
 #include "base/prefixes.h"
+#include "config/model.h"
 
 static const struct {
 	const char *net;
@@ -62,6 +63,8 @@ enum reach reach_of_host(const char *host)
 
 	if (addr_parse(&a, host, 0))
 		return reach_of_addr(&a);
+	if (strncmp(host, SERVER_TAILNET, strlen(SERVER_TAILNET)) == 0)
+		return REACH_TAILNET;
 	if (len && host[len - 1] == '.')
 		len--;
 	if (strncasecmp(host, "localhost", max_of(len, sizeof("localhost") - 1)) == 0)

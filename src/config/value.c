@@ -343,41 +343,87 @@ static bool is_host_name(const char *text)
 	return strspn(text, "0123456789.") < len;
 }
 
+/* A literal, a name, or a node of the tailnet by the name that tailscaled knows. */
 static const char *check_host(const char *host)
 {
 	struct addr a;
 
-	if (addr_parse(&a, host, 0))
+	if (strncmp(host, SERVER_TAILNET, strlen(SERVER_TAILNET)) == 0)
+		return is_host_name(host + strlen(SERVER_TAILNET))
+			       ? NULL
+			       : "tailnet:NODE, where NODE is a machine as `tailscale status` names it";
+	if (addr_parse(&a, host, 0) || is_host_name(host))
 		return NULL;
-	if (!is_host_name(host))
-		return "HOST or HOST:PORT, where HOST is an IP address or a host name";
-	return NULL;
+	return "HOST or HOST:PORT, where HOST is an IP address, a host name or tailnet:NODE";
+}
+
+/* The colon before a port; a bare IPv6 literal is all colons and no port, tailnet: has one of its own. */
+static const char *find_port(const char *text)
+{
+	const char *host = strncmp(text, SERVER_TAILNET, strlen(SERVER_TAILNET)) == 0
+				   ? text + strlen(SERVER_TAILNET)
+				   : text;
+	struct addr a;
+
+	return addr_parse(&a, text, 0) ? NULL : strrchr(host, ':');
+}
+
+static const char *read_place(const char *text, struct server_conf *out, char *host, size_t size)
+{
+	const char *colon = find_port(text);
+	size_t len = colon ? (size_t)(colon - text) : strlen(text);
+
+	if (colon && !read_port(colon + 1, strlen(colon + 1), &out->port))
+		return "a port from 1 to 65535 behind the last ':' (an IPv6 address with a port "
+		       "needs brackets: [2001:db8::1]:25)";
+	if (len >= size)
+		return "HOST or HOST:PORT of at most 253 characters";
+	memcpy(host, text, len);
+	host[len] = '\0';
+	return check_host(host);
+}
+
+static const char *read_server_option(const char *word, struct server_conf *out)
+{
+	uint64_t weight;
+
+	if (strcmp(word, "backup") == 0) {
+		out->backup = true;
+		return NULL;
+	}
+	if (strncmp(word, "weight=", 7) == 0 && read_number(word + 7, strlen(word + 7), &weight) &&
+	    weight >= 1 && weight <= SERVER_WEIGHT_MAX) {
+		out->weight = (uint16_t)weight;
+		return NULL;
+	}
+	return EXPECT("HOST[:PORT], then weight=1 to weight=%d or backup, not '%.32s'",
+		      SERVER_WEIGHT_MAX, word);
+}
+
+static const char *read_server(char *rest, struct server_conf *out, char *host, size_t size)
+{
+	const char *wrong = read_place(strsep(&rest, " \t"), out, host, size);
+	char *word;
+
+	while (!wrong && (word = strsep(&rest, " \t")))
+		if (*word)
+			wrong = read_server_option(word, out);
+	return wrong;
 }
 
 const char *value_server(const char *text, struct servers *out)
 {
-	const char *colon = strrchr(text, ':'), *wrong;
-	char host[HOST_MAX + 3];
-	size_t len = strlen(text);
-	uint16_t port = 0;
-	struct addr a;
+	struct server_conf server = { .weight = 1 };
+	char host[sizeof(SERVER_TAILNET) + HOST_MAX + 2], *copy = memory_text(text, strlen(text));
+	const char *wrong = read_server(copy, &server, host, sizeof(host));
 
-	/* A bare IPv6 literal is all colons and no port. */
-	if (colon && !addr_parse(&a, text, 0)) {
-		if (!read_port(colon + 1, strlen(colon + 1), &port))
-			return "a port from 1 to 65535 behind the last ':' (an IPv6 address with a port "
-			       "needs brackets: [2001:db8::1]:25)";
-		len = (size_t)(colon - text);
-	}
-	if (len >= sizeof(host))
-		return "HOST or HOST:PORT of at most 253 characters";
-	memcpy(host, text, len);
-	host[len] = '\0';
-	wrong = check_host(host);
+	free(copy);
 	if (wrong)
 		return wrong;
+	if (out->count == BACKEND_SERVERS_MAX)
+		return EXPECT("at most %d servers in one backend", BACKEND_SERVERS_MAX);
+	server.host = memory_text(host, strlen(host));
 	out->at = memory_grow(out->at, out->count, sizeof(*out->at));
-	out->at[out->count] = (struct server_conf){ .port = port };
-	value_replace(&out->at[out->count++].host, host);
+	out->at[out->count++] = server;
 	return NULL;
 }

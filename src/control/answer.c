@@ -159,14 +159,20 @@ static json_t *latency(const struct latency *l)
 static json_t *servers(const struct pool *p)
 {
 	json_t *list = packed(json_array());
-	char text[ADDR_TEXT];
 
 	for (size_t i = 0; i < p->count; i++) {
-		const struct addr *a = &p->addresses[i];
+		struct addr at[NAME_ADDRESSES_MAX];
+		const struct server *s = p->at[i].server;
+		size_t count = server_addresses(p->at[i].server, 0, at);
 
-		json_array_append_new(
-			list, packed(json_string(addr_port(a) ? addr_format(a, text)
-							      : addr_format_host(a, text))));
+		for (size_t k = 0; k < count; k++) {
+			char text[ADDR_TEXT];
+
+			json_array_append_new(
+				list,
+				packed(json_string(s->port ? addr_format(&at[k], text)
+							   : addr_format_host(&at[k], text))));
+		}
 	}
 	return list;
 }

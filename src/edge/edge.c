@@ -11,10 +11,21 @@
 #include "edge/machine.h"
 #include "engine/ring.h"
 
+/* Milliseconds that the start waits for names. */
+#define FIRST_ANSWERS 1000
+
 int edge_open(struct edge *e)
 {
+	int err;
+
 	*e = (struct edge){ .sources = sources_open() };
-	return e->sources ? mailbox_open(&e->replies) : -ENOMEM;
+	err = e->sources ? mailbox_open(&e->replies) : -ENOMEM;
+	if (err < 0)
+		return err;
+	err = registry_open(&e->registry);
+	if (err < 0)
+		mailbox_close(&e->replies);
+	return err;
 }
 
 static void budget_descriptors(struct edge *e, const struct generation *g)
@@ -79,11 +90,9 @@ static void put_into_force(struct edge *e, struct generation *g, struct bindings
 bool edge_configure(struct edge *e, struct config *config, struct plan *plan,
 		    struct edge_change *out, struct report *report)
 {
-	struct generation *g = generation_open(config, plan, &e->roster, &e->gates, report);
+	struct generation *g = generation_open(config, plan, &e->roster, &e->gates, &e->registry);
 	struct bindings_change change;
 
-	if (!g)
-		return false;
 	if (!e->nworkers)
 		e->nworkers = machine_workers(g->config);
 	if (!bindings_prepare(&e->bindings, g, e->nworkers, &change, report)) {
@@ -133,9 +142,23 @@ static bool start_worker(struct edge *e, size_t i, char *why, size_t size)
 	return true;
 }
 
+/* The edge serves even if no name resolves yet; that the first clients are not turned away is worth a moment. */
+static bool start_resolver(struct edge *e, char *why, size_t size)
+{
+	const char *words;
+	int err = resolver_start(&e->resolver, &e->registry.names, (struct resolver_servers){ 0 },
+				 &words);
+
+	if (err < 0)
+		snprintf(why, size, "DNS cannot be asked: %s", words);
+	else
+		names_wait(&e->registry.names, FIRST_ANSWERS);
+	return err == 0;
+}
+
 bool edge_start(struct edge *e, char *why, size_t size)
 {
-	bool ok = true;
+	bool ok = start_resolver(e, why, size);
 
 	e->workers = memory_zeroed(e->nworkers, sizeof(*e->workers));
 	for (size_t i = 0; ok && i < e->nworkers; i++)
@@ -284,7 +307,9 @@ void edge_close(struct edge *e)
 	free(e->unsent);
 	free(e->workers);
 	bindings_finish(&e->bindings);
+	resolver_stop(&e->resolver);
 	generation_put(e->current);
+	registry_close(&e->registry);
 	roster_finish(&e->roster);
 	gates_finish(&e->gates);
 	sources_close(e->sources);

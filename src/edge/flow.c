@@ -59,6 +59,16 @@ uint64_t flow_moved(const struct flow *f, enum side from)
 	return f->relayed ? f->relay.half[from].moved : 0;
 }
 
+static void leave_server(struct flow *f)
+{
+	bool by_server = f->why == WHY_SERVER_EOF || f->why == WHY_SERVER_RESET;
+
+	if (by_server && !flow_moved(f, SERVER))
+		server_note(f->on, &f->server, HEALTH_CLOSED_EARLY);
+	server_leave(f->on);
+	f->on = NULL;
+}
+
 /* The other half of enroll(). */
 static void settle_accounts(struct flow *f)
 {
@@ -77,6 +87,7 @@ static void settle_accounts(struct flow *f)
 		backend->live--;
 		backend->up += flow_moved(f, CLIENT);
 		backend->down += flow_moved(f, SERVER);
+		leave_server(f);
 	} else if (why_is_refusal((enum why)f->why)) {
 		l->refusals[f->why]++;
 		listener->refused++;
@@ -219,6 +230,7 @@ static void start_relay(struct flow *f, int server_fd)
 	int client_fd = f->client_fd;
 
 	f->connect_ms = (uint32_t)(fs->host.now - f->started);
+	f->on = f->dial.server;
 	f->client_fd = -1;
 	f->relayed = true;
 	fs->ledger.accounts[f->to->account].accepted++;
@@ -322,8 +334,9 @@ static void start_dial(struct flow *f)
 	f->dial_due = fs->host.now + b->connect_timeout;
 	timer_set(fs->timers, &f->timer,
 		  f->drain_due ? min_of(f->dial_due, f->drain_due) : f->dial_due);
-	dial_start(&f->dial, fs->host.ring, &f->to->dial, f->greeting ? f->greeting->bytes : NULL,
-		   f->greeting ? f->greeting->len : 0, on_dialled);
+	dial_start(&f->dial, fs->host.ring, &f->to->dial, &f->client,
+		   f->greeting ? f->greeting->bytes : NULL, f->greeting ? f->greeting->len : 0,
+		   on_dialled);
 }
 
 bool flow_screen(struct flow *f)

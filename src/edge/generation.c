@@ -25,10 +25,9 @@ static void number_entries(struct generation *g, struct roster *roster, struct g
 }
 
 struct generation *generation_open(struct config *config, struct plan *plan, struct roster *roster,
-				   struct gates *gates, struct report *report)
+				   struct gates *gates, struct registry *registry)
 {
 	struct generation *g = memory_zeroed(1, sizeof(*g));
-	bool ok = true;
 
 	atomic_init(&g->holders, 1);
 	g->config = config;
@@ -36,11 +35,7 @@ struct generation *generation_open(struct config *config, struct plan *plan, str
 	g->pools = memory_zeroed(config->nbackends, sizeof(*g->pools));
 	*plan = (struct plan){ 0 };
 	for (size_t i = 0; i < config->nbackends; i++)
-		ok &= pool_fill(&g->pools[i], &config->backends[i], report);
-	if (!ok) {
-		generation_put(g);
-		return NULL;
-	}
+		pool_open(&g->pools[i], &config->backends[i], registry);
 	number_entries(g, roster, gates);
 	return g;
 }
@@ -56,6 +51,8 @@ void generation_put(struct generation *g)
 {
 	if (!g || atomic_fetch_sub_explicit(&g->holders, 1, memory_order_acq_rel) > 1)
 		return;
+	for (size_t i = 0; i < g->config->nbackends; i++)
+		pool_close(&g->pools[i]);
 	plan_free(&g->plan);
 	config_free(g->config);
 	free(g->pools);

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "backend/pool.h"
+
 static const struct {
 	const char *name, *help;
 } reasons[WHY_COUNT] = {
@@ -21,7 +23,8 @@ static const struct {
 				  "the server refused the connection, or no route leads to it" },
 	[WHY_CONNECT_TIMEOUT] = { "connect-timeout",
 				  "the server did not answer within `connect-timeout`" },
-	[WHY_BACKEND_DOWN] = { "backend-down", "every server of the backend is marked down" },
+	[WHY_BACKEND_DOWN] = { "backend-down",
+			       "every server of the backend is down, or out of service by the operator's word" },
 	[WHY_DENIED] = { "denied", "allow, deny or a ban says no to this client" },
 	[WHY_LIMIT_SOURCE] = { "limit-source", "this client has max-flows-per-source connections" },
 	[WHY_LIMIT_RATE] = { "limit-rate", "this client connects faster than rate-per-source" },
@@ -38,6 +41,10 @@ static const struct {
 enum why why_of_connect(int error)
 {
 	switch (error) {
+	case POOL_NO_ADDRESS:
+		return WHY_NO_ADDRESS;
+	case POOL_ALL_DOWN:
+		return WHY_BACKEND_DOWN;
 	case -ETIMEDOUT:
 		return WHY_CONNECT_TIMEOUT;
 	case -ECONNRESET:

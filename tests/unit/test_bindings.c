@@ -11,7 +11,7 @@
 
 /* [listen NAME] sections with the ports of those words, on 127.0.0.1. */
 static struct generation *generation_of(struct roster *roster, struct gates *gates,
-					const char *keys)
+					struct registry *registry, const char *keys)
 {
 	struct report report;
 	struct generation *g;
@@ -23,8 +23,7 @@ static struct generation *generation_of(struct roster *roster, struct gates *gat
 	c = config_of(text);
 	report_init(&report, "test.ini");
 	cr_assert(plan_make(&plan, c, &report));
-	g = generation_open(c, &plan, roster, gates, &report);
-	cr_assert(g);
+	g = generation_open(c, &plan, roster, gates, registry);
 	report_finish(&report);
 	return g;
 }
@@ -33,6 +32,7 @@ static struct {
 	struct bindings held;
 	struct roster roster;
 	struct gates gates;
+	struct registry registry;
 	struct bindings_change change;
 	struct report report;
 	unsigned port[4];
@@ -46,6 +46,7 @@ static void set_up(void)
 
 		desk.port[i] = addr_port(&a);
 	}
+	cr_assert(registry_open(&desk.registry) == 0);
 	desk.before = fds_count();
 	report_init(&desk.report, "test.ini");
 }
@@ -57,7 +58,7 @@ static bool prepare(const char *fmt, unsigned a, unsigned b)
 	bool ok;
 
 	snprintf(text, sizeof(text), fmt, a, b);
-	g = generation_of(&desk.roster, &desk.gates, text);
+	g = generation_of(&desk.roster, &desk.gates, &desk.registry, text);
 	ok = bindings_prepare(&desk.held, g, 2, &desk.change, &desk.report);
 	generation_put(g);
 	return ok;
@@ -77,6 +78,7 @@ static void tear_down(void)
 	gates_finish(&desk.gates);
 	report_finish(&desk.report);
 	expect_num(fds_count(), desk.before, "descriptors");
+	registry_close(&desk.registry);
 }
 
 #define ONE "[listen a]\nports = %u\nbind = 127.0.0.1\nbackend = b"

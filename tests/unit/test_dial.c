@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "check.h"
 #include "support/fds.h"
 #include "support/turns.h"
@@ -12,6 +13,7 @@
 static struct {
 	struct ring *ring;
 	struct backend_conf backend;
+	struct registry registry;
 	struct pool pool;
 	struct dial_plan plan;
 	struct dial dial;
@@ -30,9 +32,11 @@ static void on_done(struct dial *d, int fd)
 static void set_up(enum pp_version send_proxy)
 {
 	desk.ring = ring_of_test();
+	cr_assert(registry_open(&desk.registry) == 0);
+	desk.backend.section.name = "b";
+	pool_open(&desk.pool, &desk.backend, &desk.registry);
 	desk.fds_before = fds_count();
 	desk.backend.send_proxy = send_proxy;
-	desk.pool.conf = &desk.backend;
 	desk.plan = (struct dial_plan){ .pool = &desk.pool,
 					.port = 9,
 					.timeouts = { .keepalive = 30000, .user_timeout = 90000 } };
@@ -40,7 +44,15 @@ static void set_up(enum pp_version send_proxy)
 
 static void add_address(struct addr a)
 {
-	desk.pool.addresses[desk.pool.count++] = a;
+	char host[ADDR_TEXT];
+	struct pool *p = &desk.pool;
+
+	p->at = memory_grow(p->at, p->count, sizeof(*p->at));
+	p->at[p->count++] = (struct pool_member){
+		.server =
+			server_hold(&desk.registry, "b", addr_format_host(&a, host), addr_port(&a)),
+		.weight = 1,
+	};
 }
 
 static void start(void)
@@ -52,7 +64,7 @@ static void start(void)
 	addr_parse(&dst, "192.0.2.1", 25);
 	len = pp_write((enum pp_version)desk.backend.send_proxy, &src, &dst, desk.header);
 	desk.calls = 0;
-	dial_start(&desk.dial, desk.ring, &desk.plan, desk.header, len, on_done);
+	dial_start(&desk.dial, desk.ring, &desk.plan, &src, desk.header, len, on_done);
 }
 
 static bool is_done(void *arg)
@@ -72,6 +84,12 @@ static void tear_down(void)
 	turn_for(desk.ring, 5);
 	expect_num(desk.calls, 1, "done() is called once");
 	expect_num(fds_count(), desk.fds_before, "descriptors");
+	if (desk.dial.server)
+		server_leave(desk.dial.server);
+	for (size_t i = 0; i < desk.pool.count; i++)
+		expect_num(desk.pool.at[i].server->live, 0, "connections counted");
+	pool_close(&desk.pool);
+	registry_close(&desk.registry);
 	ring_close(desk.ring);
 }
 
@@ -117,7 +135,7 @@ Test(dial, no_addresses)
 	start();
 	expect_num(desk.calls, 1, "at once");
 	expect_num(desk.fd, -1, "fd");
-	cr_expect(desk.error < 0, "%d", desk.error);
+	expect_num(desk.error, POOL_NO_ADDRESS, "error");
 	tear_down();
 }
 

@@ -338,7 +338,9 @@ Test(value, target)
 
 Test(value, server)
 {
-	static const char full_name[] = "HOST is an IP address or a host name";
+	static const char full_name[] = "HOST is an IP address, a host name or tailnet:NODE";
+	static const char node[] = "tailnet:NODE, where NODE";
+	static const char option[] = "weight=1 to weight=256 or backup, not ";
 	static const char behind[] = "a port from 1 to 65535 behind the last ':'";
 	static const struct {
 		const char *text, *host;
@@ -370,11 +372,19 @@ Test(value, server)
 		{ "-a.example.com", NULL, 0, full_name },
 		{ ".example.com", NULL, 0, full_name },
 		{ "a..example.com", NULL, 0, full_name },
-		{ "a b.example.com", NULL, 0, full_name },
-		{ "mail.example.com weight=2", NULL, 0, full_name },
+		{ "a b.example.com", NULL, 0, option },
+		{ "tailnet:mailbox", "tailnet:mailbox", 0, NULL },
+		{ "tailnet:mail.box-1", "tailnet:mail.box-1", 0, NULL },
+		{ "tailnet:", NULL, 0, node },
+		{ "tailnet:100.64.0.1", NULL, 0, node },
+		{ "tailnet:mail box", NULL, 0, option },
+		{ "tailnet:mailbox:", NULL, 0, behind },
+		{ "mail.example.com weight=0", NULL, 0, option },
+		{ "mail.example.com weight=257", NULL, 0, option },
+		{ "mail.example.com weight = 2", NULL, 0, option },
+		{ "mail.example.com Backup", NULL, 0, option },
 		{ "https://mail.example.com/", NULL, 0, "a port from 1" },
 		{ "mail.example.com:", NULL, 0, behind },
-		{ "mail.example.com:0", NULL, 0, behind },
 		{ "mail.example.com:65536", NULL, 0, behind },
 		{ "mail.example.com:smtp", NULL, 0, behind },
 		{ "[2001:db8::1]:", NULL, 0, "[2001:db8::1]:25" },
@@ -388,11 +398,44 @@ Test(value, server)
 		if (s.count == 1 && rows[i].host) {
 			expect_str(s.at[0].host, rows[i].host, rows[i].text);
 			expect_num(s.at[0].port, rows[i].port, rows[i].text);
+			expect_num(s.at[0].weight, 1, rows[i].text);
+			expect_num(s.at[0].backup, false, rows[i].text);
 		}
 		for (size_t k = 0; k < s.count; k++)
 			free(s.at[k].host);
 		free(s.at);
 	}
+}
+
+Test(value, server_options)
+{
+	static const struct {
+		const char *text, *host;
+		uint16_t port;
+		unsigned weight;
+		bool backup;
+	} rows[] = {
+		{ "mail.example.com weight=2", "mail.example.com", 0, 2, false },
+		{ "mail.example.com:25  backup\tweight=256", "mail.example.com", 25, 256, true },
+		{ "2001:db8::1 weight=7", "2001:db8::1", 0, 7, false },
+		{ "tailnet:mailbox:25 backup", "tailnet:mailbox", 25, 1, true },
+	};
+	struct servers s = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		taken(value_server(rows[i].text, &s), NULL, rows[i].text);
+		cr_assert(s.count == i + 1);
+		expect_str(s.at[i].host, rows[i].host, rows[i].text);
+		expect_num(s.at[i].port, rows[i].port, rows[i].text);
+		expect_num(s.at[i].weight, rows[i].weight, rows[i].text);
+		expect_num(s.at[i].backup, rows[i].backup, rows[i].text);
+	}
+	while (s.count < BACKEND_SERVERS_MAX)
+		taken(value_server("192.0.2.1", &s), NULL, "one more");
+	taken(value_server("192.0.2.1", &s), "at most 64 servers", "one too many");
+	for (size_t k = 0; k < s.count; k++)
+		free(s.at[k].host);
+	free(s.at);
 }
 
 Test(value, server_name_has_an_end)

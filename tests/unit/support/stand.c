@@ -23,7 +23,7 @@ static void make_plan(struct stand *s, const struct addr *server)
 	s->config = config_of(text);
 	report_init(&report, "test.ini");
 	cr_assert(plan_make(&s->plan, s->config, &report) && s->plan.count == 1);
-	cr_assert(pool_fill(&s->pool, &s->config->backends[0], &report));
+	pool_open(&s->pool, &s->config->backends[0], &s->registry);
 	report_finish(&report);
 	s->plan.at[0].to->dial.pool = &s->pool;
 	s->plan.at[0].to->account = 1;
@@ -68,6 +68,7 @@ void stand_start(struct stand *s, const struct addr *server)
 	ring_close(ring_of_test());
 	signal(SIGPIPE, SIG_IGN);
 	s->fds_before = fds_count();
+	cr_assert(registry_open(&s->registry) == 0);
 	s->nworkers = s->nworkers ? s->nworkers : 1;
 	s->at = tcp_closed();
 	make_plan(s, server);
@@ -93,8 +94,12 @@ void stand_stop(struct stand *s, enum order_kind kind)
 	log_setup_fd(STDERR_FILENO);
 	close(s->log[0]);
 	close(s->log[1]);
+	for (size_t i = 0; i < s->pool.count; i++)
+		expect_num(s->pool.at[i].server->live, 0, "flows counted");
+	pool_close(&s->pool);
 	plan_free(&s->plan);
 	config_free(s->config);
+	registry_close(&s->registry);
 	expect_num(fds_count(), s->fds_before, "descriptors");
 }
 

@@ -17,6 +17,7 @@ struct stand {
 	struct addr at;
 	struct config *config;
 	struct plan plan;
+	struct registry registry;
 	struct pool pool;
 	struct admit admit;
 	struct worker workers[STAND_WORKERS];

@@ -1,0 +1,189 @@
+#include "backend/lookup.h"
+
+#include <ares.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+
+#include "base/memory.h"
+
+/* Milliseconds for one server's answer, and how often each is asked. */
+#define PATIENCE 2000
+#define TRIES	 2
+
+#define RESOLV_CONF "/etc/resolv.conf"
+
+struct question {
+	void (*done)(void *arg, const struct name_answer *a);
+	void *arg;
+};
+
+static long long stamp_of_file(void)
+{
+	struct stat st;
+
+	if (stat(RESOLV_CONF, &st) < 0)
+		return 0;
+	return (long long)st.st_ino ^ ((long long)st.st_mtim.tv_sec << 20) ^ st.st_mtim.tv_nsec;
+}
+
+int lookup_open(struct lookup *l, const char *servers, const char **why)
+{
+	struct ares_options options = { .flags = ARES_FLAG_NOSEARCH,
+					.timeout = PATIENCE,
+					.tries = TRIES };
+	int status;
+
+	*l = (struct lookup){ .servers = servers, .file_stamp = stamp_of_file() };
+	status = ares_init_options(&l->channel, &options,
+				   ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
+	if (status == ARES_SUCCESS && servers)
+		status = ares_set_servers_ports_csv(l->channel, servers);
+	if (status == ARES_SUCCESS)
+		return 0;
+	*why = ares_strerror(status);
+	lookup_close(l);
+	return status == ARES_ENOMEM ? -ENOMEM : -EINVAL;
+}
+
+void lookup_close(struct lookup *l)
+{
+	if (l->channel)
+		ares_destroy(l->channel);
+	l->channel = NULL;
+}
+
+bool lookup_is_stale(struct lookup *l)
+{
+	return !l->servers && stamp_of_file() != l->file_stamp;
+}
+
+static bool is_one_machine(const struct addr *a)
+{
+	uint32_t v4;
+
+	if (addr_is_any(a))
+		return false;
+	if (a->sa.sa_family == AF_INET6)
+		return !IN6_IS_ADDR_MULTICAST(&a->v6.sin6_addr);
+	v4 = ntohl(a->v4.sin_addr.s_addr);
+	return !IN_MULTICAST(v4) && v4 != INADDR_BROADCAST;
+}
+
+static bool has(const struct name_answer *a, const struct addr *at)
+{
+	for (size_t i = 0; i < a->count; i++)
+		if (addr_equal(&a->at[i], at))
+			return true;
+	return false;
+}
+
+static void take_addresses(struct name_answer *a, const struct ares_addrinfo *found)
+{
+	unsigned ttl = UINT32_MAX;
+
+	for (const struct ares_addrinfo_node *n = found->nodes; n; n = n->ai_next) {
+		struct addr *to = &a->at[a->count];
+
+		if (a->count == NAME_ADDRESSES_MAX)
+			break;
+		addr_from_sockaddr(to, n->ai_addr);
+		addr_set_port(to, 0);
+		addr_fold(to);
+		if (to->sa.sa_family == AF_UNSPEC || !is_one_machine(to) || has(a, to))
+			continue;
+		ttl = min_of(ttl, (unsigned)max_of(n->ai_ttl, 0));
+		a->count++;
+	}
+	a->ttl = ttl;
+}
+
+static const char *words_of(int status)
+{
+	switch (status) {
+	case ARES_ENOTFOUND:
+		return "there is no such name (NXDOMAIN)";
+	case ARES_ENODATA:
+		return "the name has no address";
+	case ARES_ETIMEOUT:
+		return "no DNS server answers in time";
+	case ARES_ECONNREFUSED:
+		return "no DNS server listens (see /etc/resolv.conf)";
+	case ARES_ESERVFAIL:
+		return "the DNS server cannot answer (SERVFAIL)";
+	case ARES_EREFUSED:
+		return "the DNS server refuses to answer";
+	case ARES_EDESTRUCTION:
+	case ARES_ECANCELLED:
+		return NULL;
+	default:
+		return ares_strerror(status);
+	}
+}
+
+static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *found)
+{
+	struct question *q = arg;
+	struct name_answer a = { 0 };
+
+	(void)timeouts;
+	if (status == ARES_SUCCESS && found)
+		take_addresses(&a, found);
+	if (!a.count)
+		a.error = words_of(status == ARES_SUCCESS ? ARES_ENODATA : status);
+	ares_freeaddrinfo(found);
+	q->done(q->arg, &a);
+	free(q);
+}
+
+void lookup_ask(struct lookup *l, const char *host,
+		void (*done)(void *arg, const struct name_answer *a), void *arg)
+{
+	const struct ares_addrinfo_hints hints = { .ai_family = AF_UNSPEC,
+						   .ai_socktype = SOCK_STREAM };
+	struct question *q = memory_zeroed(1, sizeof(*q));
+
+	q->done = done;
+	q->arg = arg;
+	ares_getaddrinfo(l->channel, host, NULL, &hints, on_answer, q);
+}
+
+size_t lookup_poll(const struct lookup *l, struct pollfd out[static LOOKUP_SOCKETS])
+{
+	ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
+	int bits = ares_getsock(l->channel, sockets, ARES_GETSOCK_MAXNUM);
+	size_t count = 0;
+
+	_Static_assert(LOOKUP_SOCKETS >= ARES_GETSOCK_MAXNUM, "room for all");
+	for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
+		short events = 0;
+
+		if (ARES_GETSOCK_READABLE(bits, i))
+			events |= POLLIN;
+		if (ARES_GETSOCK_WRITABLE(bits, i))
+			events |= POLLOUT;
+		if (events)
+			out[count++] = (struct pollfd){ .fd = sockets[i], .events = events };
+	}
+	return count;
+}
+
+int lookup_wait(const struct lookup *l, int limit)
+{
+	struct timeval most = { .tv_sec = limit / 1000, .tv_usec = limit % 1000 * 1000 }, due, *t;
+
+	t = ares_timeout(l->channel, &most, &due);
+	return (int)(t->tv_sec * 1000 + (t->tv_usec + 999) / 1000);
+}
+
+void lookup_run(struct lookup *l, const struct pollfd *in, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (in[i].revents)
+			ares_process_fd(l->channel,
+					in[i].revents & ~POLLOUT ? in[i].fd : ARES_SOCKET_BAD,
+					in[i].revents & POLLOUT ? in[i].fd : ARES_SOCKET_BAD);
+	ares_process_fd(l->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+}

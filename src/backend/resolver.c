@@ -1,0 +1,164 @@
+#include "backend/resolver.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "config/reach.h"
+#include "engine/timer.h"
+
+/* Questions that begin in one turn. */
+#define BATCH 64
+
+/* Milliseconds after which the thread looks around without any event. */
+#define LONGEST_WAIT 60000
+
+#define TAILNET_SUFFIX ".ts.net"
+#define TAILNET_SERVER "100.100.100.100"
+
+struct asking {
+	struct resolver *resolver;
+	struct name *name;
+};
+
+static bool is_tailnet(const char *host)
+{
+	size_t len = strlen(host), suffix = strlen(TAILNET_SUFFIX);
+
+	if (len && host[len - 1] == '.')
+		len--;
+	return len > suffix && strncasecmp(host + len - suffix, TAILNET_SUFFIX, suffix) == 0;
+}
+
+static void finish(struct asking *a, const struct name_answer *answer)
+{
+	name_answer(a->name, answer, timer_now());
+	free(a);
+}
+
+static void on_tailnet(void *arg, const struct name_answer *answer)
+{
+	struct name_answer own = { .ttl = answer->ttl, .error = answer->error };
+
+	for (size_t i = 0; i < answer->count; i++)
+		if (reach_of_addr(&answer->at[i]) == REACH_TAILNET)
+			own.at[own.count++] = answer->at[i];
+	if (answer->count && !own.count)
+		own.error = TAILNET_SERVER " answers with addresses that are not the tailnet's";
+	finish(arg, &own);
+}
+
+static void on_system(void *arg, const struct name_answer *answer)
+{
+	struct asking *a = arg;
+
+	/* While it ends, a new question would have no answer. */
+	if (answer->count || !answer->error || !is_tailnet(a->name->host) ||
+	    atomic_load(&a->resolver->stopping))
+		finish(a, answer);
+	else
+		lookup_ask(&a->resolver->tailnet, a->name->host, on_tailnet, a);
+}
+
+static void renew(struct resolver *r)
+{
+	struct lookup fresh;
+	const char *why;
+
+	if (!lookup_is_stale(&r->system))
+		return;
+	if (lookup_open(&fresh, NULL, &why) < 0) {
+		log_warn("the new resolv.conf cannot be used: %s", why);
+		return;
+	}
+	lookup_close(&r->system);
+	r->system = fresh;
+}
+
+/* Asks for what is due; milliseconds until the next is. */
+static int ask_due(struct resolver *r)
+{
+	struct name *due[BATCH];
+	msec_t now = timer_now(), next;
+	size_t count = names_take_due(r->names, now, due, BATCH, &next);
+
+	if (count)
+		renew(r);
+	for (size_t i = 0; i < count; i++) {
+		struct asking *a = memory_zeroed(1, sizeof(*a));
+
+		*a = (struct asking){ r, due[i] };
+		lookup_ask(&r->system, due[i]->host, on_system, a);
+	}
+	if (next == TIMER_NONE)
+		return LONGEST_WAIT;
+	return next > now ? (int)min_of(next - now, (msec_t)LONGEST_WAIT) : 0;
+}
+
+static void turn(struct resolver *r)
+{
+	struct pollfd fds[1 + 2 * LOOKUP_SOCKETS];
+	int wait = ask_due(r);
+	size_t system, tailnet;
+	uint64_t count;
+
+	fds[0] = (struct pollfd){ .fd = r->names->wake, .events = POLLIN };
+	system = lookup_poll(&r->system, fds + 1);
+	tailnet = lookup_poll(&r->tailnet, fds + 1 + system);
+	wait = lookup_wait(&r->system, wait);
+	wait = lookup_wait(&r->tailnet, wait);
+	if (poll(fds, (nfds_t)(1 + system + tailnet), wait) < 0)
+		return;
+	if (fds[0].revents)
+		(void)!read(r->names->wake, &count, sizeof(count));
+	lookup_run(&r->system, fds + 1, system);
+	lookup_run(&r->tailnet, fds + 1 + system, tailnet);
+}
+
+static void *run(void *arg)
+{
+	struct resolver *r = arg;
+
+	while (!atomic_load(&r->stopping))
+		turn(r);
+	lookup_close(&r->system);
+	lookup_close(&r->tailnet);
+	return NULL;
+}
+
+int resolver_start(struct resolver *r, struct names *names, struct resolver_servers servers,
+		   const char **why)
+{
+	int err = lookup_open(&r->system, servers.system, why);
+
+	if (err < 0)
+		return err;
+	r->names = names;
+	err = lookup_open(&r->tailnet, servers.tailnet ? servers.tailnet : TAILNET_SERVER, why);
+	if (!err) {
+		*why = "no thread for DNS can be made";
+		err = -pthread_create(&r->thread, NULL, run, r);
+	}
+	r->is_running = !err;
+	if (err < 0) {
+		lookup_close(&r->system);
+		lookup_close(&r->tailnet);
+	}
+	return err;
+}
+
+void resolver_stop(struct resolver *r)
+{
+	uint64_t one = 1;
+
+	if (!r->is_running)
+		return;
+	atomic_store(&r->stopping, true);
+	(void)!write(r->names->wake, &one, sizeof(one));
+	pthread_join(r->thread, NULL);
+	r->is_running = false;
+}

@@ -1,0 +1,210 @@
+#include "backend/server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "engine/timer.h"
+
+int registry_open(struct registry *r)
+{
+	pthread_mutex_init(&r->lock, NULL);
+	list_init(&r->servers);
+	return names_open(&r->names);
+}
+
+void registry_close(struct registry *r)
+{
+	names_close(&r->names);
+	pthread_mutex_destroy(&r->lock);
+}
+
+static struct server *find(struct registry *r, const char *backend, const char *host, uint16_t port)
+{
+	list_each(node, &r->servers) {
+		struct server *s = container_of(node, struct server, node);
+
+		if (s->port == port && strcmp(s->backend, backend) == 0 &&
+		    strcasecmp(s->host, host) == 0)
+			return s;
+	}
+	return NULL;
+}
+
+static struct server *add(struct registry *r, const char *backend, const char *host, uint16_t port)
+{
+	struct server *s = memory_zeroed(1, sizeof(*s));
+
+	s->registry = r;
+	s->backend = memory_text(backend, strlen(backend));
+	s->host = memory_text(host, strlen(host));
+	s->port = port;
+	if (addr_parse(&s->literal, host, 0))
+		addr_fold(&s->literal);
+	else
+		s->name = name_hold(&r->names, host);
+	health_init(&s->health);
+	list_add(&r->servers, &s->node);
+	return s;
+}
+
+struct server *server_hold(struct registry *r, const char *backend, const char *host, uint16_t port)
+{
+	struct server *s;
+
+	pthread_mutex_lock(&r->lock);
+	s = find(r, backend, host, port);
+	if (!s)
+		s = add(r, backend, host, port);
+	s->holders++;
+	pthread_mutex_unlock(&r->lock);
+	return s;
+}
+
+static void drop(struct server *s)
+{
+	list_del(&s->node);
+	if (s->name)
+		name_release(s->name);
+	health_finish(&s->health);
+	free(s->backend);
+	free(s->host);
+	free(s);
+}
+
+void server_release(struct server *s)
+{
+	struct registry *r = s->registry;
+
+	pthread_mutex_lock(&r->lock);
+	if (--s->holders == 0)
+		drop(s);
+	pthread_mutex_unlock(&r->lock);
+}
+
+static bool is_called(const struct server *s, const char *text)
+{
+	const char *shape = strchr(s->host, ':') && *s->host != '[' && !s->name ? "[%s]:%u"
+										: "%s:%u";
+	char own[300];
+
+	if (!s->port)
+		return strcasecmp(s->host, text) == 0;
+	snprintf(own, sizeof(own), shape, s->host, s->port);
+	return strcasecmp(own, text) == 0;
+}
+
+struct server *registry_find(struct registry *r, const char *backend, const char *text)
+{
+	struct server *found = NULL;
+
+	pthread_mutex_lock(&r->lock);
+	list_each(node, &r->servers) {
+		struct server *s = container_of(node, struct server, node);
+
+		if (!found && strcmp(s->backend, backend) == 0 && is_called(s, text))
+			found = s;
+	}
+	if (found)
+		found->holders++;
+	pthread_mutex_unlock(&r->lock);
+	return found;
+}
+
+/* Those that are up, in the order of the answer. */
+static size_t up(const struct server *s, struct addr *at, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (health_is_up(&s->health, &at[i]))
+			at[kept++] = at[i];
+	return kept;
+}
+
+static size_t take_turns(const struct addr *at, size_t count, int first, struct addr *out)
+{
+	size_t next[2] = { 0, 0 }, taken = 0;
+	bool other = false;
+
+	while (taken < count) {
+		size_t *i = &next[other];
+
+		while (*i < count && (at[*i].sa.sa_family == first) == other)
+			(*i)++;
+		if (*i < count)
+			out[taken++] = at[(*i)++];
+		other = !other;
+	}
+	return taken;
+}
+
+size_t server_addresses(struct server *s, uint16_t port, struct addr out[static NAME_ADDRESSES_MAX])
+{
+	struct addr at[NAME_ADDRESSES_MAX] = { s->literal };
+	size_t count = s->name ? name_addresses(s->name, at) : 1;
+	int first = atomic_load_explicit(&s->family, memory_order_relaxed);
+
+	if (!count)
+		name_hurry(s->name);
+	for (size_t i = 0; i < count; i++)
+		addr_set_port(&at[i], s->port ? s->port : port);
+	count = up(s, at, count);
+	return count ? take_turns(at, count, first ? first : at[0].sa.sa_family, out) : 0;
+}
+
+bool server_is_known(struct server *s)
+{
+	struct addr at[NAME_ADDRESSES_MAX];
+
+	return !s->name || name_addresses(s->name, at);
+}
+
+void server_enter(struct server *s)
+{
+	atomic_fetch_add_explicit(&s->live, 1, memory_order_relaxed);
+}
+
+void server_leave(struct server *s)
+{
+	atomic_fetch_sub_explicit(&s->live, 1, memory_order_relaxed);
+}
+
+void server_note(struct server *s, const struct addr *at, enum health_event event)
+{
+	int family = at->sa.sa_family;
+
+	health_note(&s->health, at, event);
+	if (event == HEALTH_CLOSED_EARLY)
+		return;
+	if (event == HEALTH_CONNECT_FAILED) {
+		family = family == AF_INET ? AF_INET6 : AF_INET;
+		if (s->name)
+			name_hurry(s->name);
+	}
+	if (atomic_load_explicit(&s->family, memory_order_relaxed) != family)
+		atomic_store_explicit(&s->family, family, memory_order_relaxed);
+}
+
+void server_set_admin(struct server *s, enum server_admin admin)
+{
+	if (atomic_exchange(&s->admin, admin) != admin && admin == SERVER_READY)
+		atomic_store(&s->ready_since, timer_now());
+}
+
+const char *server_admin_name(enum server_admin admin)
+{
+	static const char *const names[] = {
+		[SERVER_READY] = "ready", [SERVER_DRAIN] = "drain", [SERVER_MAINT] = "maint"
+	};
+
+	return names[admin];
+}
+
+msec_t server_back_since(const struct server *s)
+{
+	msec_t ready = atomic_load_explicit(&s->ready_since, memory_order_relaxed);
+
+	return max_of(ready, health_up_since(&s->health));
+}
