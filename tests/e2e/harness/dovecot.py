@@ -9,7 +9,6 @@ import subprocess
 from pathlib import Path
 
 from harness.need import need_program
-from harness.net import V4, V6
 from harness.server import OWNER, Server, self_signed
 
 IMAP_PORT = 143
@@ -21,8 +20,8 @@ COMMON = """\
 base_dir = {dir}/run
 state_dir = {dir}/state
 log_path = {dir}/log
-listen = {v4}, {v6}
-haproxy_trusted_networks = {edge4} {edge6}
+listen = {addresses}
+haproxy_trusted_networks = {edges}
 service imap-login {{
   inet_listener imap {{
     port = {imap}
@@ -92,7 +91,7 @@ class Dovecot(Server):
         mail.mkdir()
         os.chown(mail, OWNER.pw_uid, OWNER.pw_gid)
         values = {
-            "dir": self.dir, "v4": V4.backend, "v6": V6.backend, "edge4": V4.edge_back, "edge6": V6.edge_back,
+            "dir": self.dir, "addresses": ", ".join(self.addresses), "edges": " ".join(self.edges),
             "imap": IMAP_PORT, "imaps": IMAPS_PORT, "certificate": self.certificate, "key": key,
             "uid": OWNER.pw_uid, "gid": OWNER.pw_gid,
         }

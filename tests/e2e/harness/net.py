@@ -12,6 +12,7 @@ import ctypes
 import itertools
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -97,6 +98,7 @@ class Net:
     """The namespaces, and everything that runs in them; leaving the context removes both."""
 
     _serial = itertools.count()
+    namespaces: tuple[str, ...] = NAMESPACES
 
     def __init__(self) -> None:
         self.tag = f"tailsplice-{os.getpid()}-{next(self._serial)}"
@@ -141,7 +143,7 @@ class Net:
     def stop(self, child: subprocess.Popen[Any], patience: float = 5) -> int:
         """End one process of popen and what is left of its session; returns its status."""
         if child.returncode is None:
-            child.terminate()
+            os.kill(child.pid, signal.SIGTERM)  # terminate() would reap one that has ended
             deadline = time.monotonic() + patience
             while not has_ended(child.pid) and time.monotonic() < deadline:
                 time.sleep(0.01)
@@ -197,11 +199,11 @@ class Net:
         for child in reversed(self._children):
             self.stop(child)
         self._children.clear()
-        for ns in NAMESPACES:
+        for ns in self.namespaces:
             remove_namespace(self.name(ns))
 
     def _make(self) -> None:
-        for ns in NAMESPACES:
+        for ns in self.namespaces:
             self._add_namespace(ns)
         self._link((CLIENT, "out"), (EDGE, "front"))
         self._link((EDGE, "back"), (BACKEND, "in"))
@@ -247,6 +249,7 @@ def remove_namespace(name: str) -> None:
         except ProcessLookupError:
             pass
     subprocess.run(["ip", "netns", "delete", name], capture_output=True, timeout=20)
+    shutil.rmtree(Path("/etc/netns", name), ignore_errors=True)
 
 
 def remove_strays() -> None:

@@ -8,7 +8,6 @@ import subprocess
 from pathlib import Path
 
 from harness.need import need_program
-from harness.net import V4, V6
 from harness.server import HOSTNAME, OWNER, Server, self_signed
 
 DOMAIN = "example.test"
@@ -26,7 +25,7 @@ maillog_file_prefixes = {dir}
 myhostname = {hostname}
 mydestination =
 inet_protocols = all
-inet_interfaces = {v4} {v6}
+inet_interfaces = {addresses}
 mynetworks = 192.0.2.1/32
 alias_maps =
 smtpd_peername_lookup = no
@@ -94,7 +93,7 @@ class Postfix(Server):
         conf = self.dir / "conf"
         conf.mkdir()
         (conf / "main.cf").write_text(MAIN_CF.format(
-            dir=self.dir, hostname=HOSTNAME, domain=DOMAIN, v4=V4.backend, v6=V6.backend,
+            dir=self.dir, hostname=HOSTNAME, domain=DOMAIN, addresses=" ".join(self.addresses),
             certificate=self.certificate, key=key, uid=OWNER.pw_uid, gid=OWNER.pw_gid,
         ))
         (conf / "master.cf").write_text(MASTER_CF.format(smtpd=SMTPD_PORT, postscreen=POSTSCREEN_PORT))

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from harness.net import BACKEND, FAMILIES, Net
+from harness.net import BACKEND, FAMILIES, V4, V6, Net
 
 HOSTNAME = "backend.test"
 OWNER = pwd.getpwnam("nobody")  # of the mail that the servers keep
@@ -22,6 +22,8 @@ class Server:
     """Base of the servers: a subclass says which ports it opens, writes its files, names its command."""
 
     ports: frozenset[int] = frozenset()
+    addresses: tuple[str, ...] = (V4.backend, V6.backend)  # it listens on
+    edges: tuple[str, ...] = (V4.edge_back, V6.edge_back)  # whose PROXY header it believes
 
     def __init__(self, net: Net) -> None:
         self.net = net
