@@ -1,0 +1,32 @@
+/* tailnet_choice - which node of a tailnet is meant by a name. A container that is started anew is a new node with a new address;
+ * after a crash its old record, the ghost, keeps the name for a while, and the live node is called NAME-1. Pure; any thread. */
+#ifndef TAILSPLICE_BACKEND_TAILNET_CHOICE_H
+#define TAILSPLICE_BACKEND_TAILNET_CHOICE_H
+
+#include "backend/tailnet_status.h"
+
+enum tailnet_verdict {
+	TAILNET_NO_NODE, /* none has the name; or the policy connects it with us in no direction: then it is not shown */
+	TAILNET_THE_NODE,
+	TAILNET_OFFLINE, /* the one there is; it may answer all the same: `online` is what control sees */
+	TAILNET_EXPIRED, /* the one there is; it cannot answer */
+	TAILNET_GHOST,	 /* `use` is another than the one of that name, `other`, which is offline */
+	TAILNET_TWINS, /* `use` and `other` are both online, are called the same, and one must be a ghost */
+};
+
+struct tailnet_choice {
+	enum tailnet_verdict verdict;
+	/* Of the status, as long as it lives; NULL: none. */
+	const struct tailnet_node *use, *other;
+};
+
+/* `name`: "mailbox", or in full "mailbox.tail0.ts.net", with or without the dot at the end, in any case. A twin is a node with the
+ * same tags that asked for the same host name and is called NAME or NAME-1, NAME-2 … `silent` (may be NULL) names nodes that
+ * were online and answered nothing: of two twins the other one is used. */
+void tailnet_choose(struct tailnet_choice *out, const struct tailnet_status *s, const char *name,
+		    bool (*silent)(const struct tailnet_node *n, void *arg), void *arg);
+
+/* True when `name` is of this tailnet: of its MagicDNS domain. */
+bool tailnet_is_ours(const struct tailnet_status *s, const char *name);
+
+#endif
