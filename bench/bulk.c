@@ -22,7 +22,7 @@ static uint8_t scratch[PATTERN_SPAN];
 
 static ssize_t push(struct stream *s)
 {
-	ssize_t n = send(s->fd, pattern_at(s->offset), job->size, 0);
+	ssize_t n = send(s->fd, pattern_at(&pattern_bytes, s->offset), job->size, 0);
 
 	if (n < 0 && errno != EAGAIN)
 		err(1, "bulk: send");
@@ -37,7 +37,7 @@ static ssize_t pull(struct stream *s)
 		errx(1, "bulk: a stream ended");
 	if (n < 0 && errno != EAGAIN)
 		err(1, "bulk: recv");
-	if (n > 0 && job->verify && !pattern_holds(s->offset, scratch, (size_t)n))
+	if (n > 0 && job->verify && !pattern_holds(&pattern_bytes, s->offset, scratch, (size_t)n))
 		errx(1, "bulk: wrong bytes after %llu", (unsigned long long)s->offset);
 	return n < 0 ? 0 : n;
 }

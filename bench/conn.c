@@ -3,16 +3,18 @@
  * failed = started, and it can say that nothing was lost. A timed run counts what was done in its
  * window, but failures from the start. It ends with a reset because that leaves the client no
  * TIME_WAIT to run out of ports with; what the proxy makes of it on the other leg is its own affair
- * and part of its cost. */
+ * and part of its cost. With --greet it is the shortest SMTP session: greeting, EHLO, answer. */
 #include <err.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "latency.h"
 #include "load.h"
+#include "mailtalk.h"
 #include "measure.h"
 #include "net.h"
 #include "pattern.h"
@@ -32,6 +34,12 @@ enum outcome {
 static const char *const outcome_names[OUTCOMES] = { "done",  "local", "refused", "connect",
 						     "reset", "ended", "bytes",	  "silent" };
 
+/* What is said, and what is heard before and after. */
+struct talk {
+	const uint8_t *greeting, *request, *answer;
+	size_t greeting_size, request_size, size; /* size: of greeting and answer */
+};
+
 struct attempt {
 	int fd; /* -1: the slot is free */
 	bool asked;
@@ -42,6 +50,7 @@ struct attempt {
 static int ep;
 static const struct load *job;
 static struct peer_addr target;
+static struct talk talk;
 static uint8_t scratch[PATTERN_SPAN];
 static struct latency latency;
 static uint64_t started, ended[OUTCOMES];
@@ -85,16 +94,27 @@ static bool begin(struct attempt *a)
 
 static void ask(struct attempt *a)
 {
-	ssize_t n = send(a->fd, pattern_at(0), job->size, 0);
+	ssize_t n = send(a->fd, talk.request, talk.request_size, 0);
 
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n < 0)
 		finish(a, errno == ECONNREFUSED ? REFUSED : CONNECT);
-	else if ((size_t)n != job->size)
+	else if ((size_t)n != talk.request_size)
 		errx(1, "conn: --size does not fit one send");
 	else
 		a->asked = true;
+}
+
+/* Of the greeting and of what answers us, from here on. */
+static bool is_right(size_t at, const uint8_t *bytes, size_t n)
+{
+	size_t greeting = at < talk.greeting_size ? talk.greeting_size - at : 0;
+
+	greeting = greeting < n ? greeting : n;
+	return at + n <= talk.size && !memcmp(talk.greeting + at, bytes, greeting) &&
+	       !memcmp(talk.answer + (at + greeting - talk.greeting_size), bytes + greeting,
+		       n - greeting);
 }
 
 /* Reads on until the attempt is over or nothing is left: the edge is not announced twice. */
@@ -109,12 +129,13 @@ static void hear(struct attempt *a)
 			finish(a, RESET);
 		} else if (n == 0) {
 			finish(a, ENDED);
-		} else if (a->got + (size_t)n > job->size ||
-			   (job->verify && !pattern_holds(a->got, scratch, (size_t)n))) {
+		} else if (!is_right(a->got, scratch, (size_t)n)) {
 			finish(a, BYTES);
 		} else {
 			a->got += (size_t)n;
-			if (a->got == job->size)
+			if (!a->asked && a->got == talk.greeting_size)
+				ask(a);
+			if (a->fd >= 0 && a->got == talk.size)
 				finish(a, DONE);
 		}
 	}
@@ -123,9 +144,9 @@ static void hear(struct attempt *a)
 static void ready(struct attempt *a, uint32_t events)
 {
 	/* Before the first send an error is the connection attempt's, and send() tells which. */
-	if (!a->asked)
+	if (!a->asked && !talk.greeting_size)
 		ask(a);
-	if (a->fd >= 0 && a->asked && events & ~(uint32_t)EPOLLOUT)
+	if (a->fd >= 0 && events & ~(uint32_t)EPOLLOUT)
 		hear(a);
 }
 
@@ -197,6 +218,21 @@ static void print(const struct measure *m)
 	printf("}\n");
 }
 
+static void prepare(void)
+{
+	if (!job->greet) {
+		talk.request = talk.answer = talk.greeting = pattern_at(&pattern_bytes, 0);
+		talk.request_size = talk.size = job->size;
+		return;
+	}
+	talk = (struct talk){ .greeting = (const uint8_t *)SMTP_GREETING,
+			      .request = (const uint8_t *)SMTP_EHLO,
+			      .answer = (const uint8_t *)SMTP_HELLO,
+			      .greeting_size = strlen(SMTP_GREETING),
+			      .request_size = strlen(SMTP_EHLO) };
+	talk.size = talk.greeting_size + strlen(SMTP_HELLO);
+}
+
 int conn_main(const struct load *l)
 {
 	struct attempt *all = calloc(l->conns, sizeof(*all));
@@ -209,6 +245,7 @@ int conn_main(const struct load *l)
 		err(1, "conn");
 	if (l->size > PATTERN_SPAN)
 		errx(1, "conn: --size at most %d", PATTERN_SPAN);
+	prepare();
 	for (unsigned i = 0; i < l->conns; i++)
 		all[i].fd = -1;
 	if (l->count)

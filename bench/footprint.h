@@ -1,11 +1,14 @@
-/* footprint - what a set of processes holds at one moment: memory of their own, descriptors, pipes.
+/* footprint - what a set of processes holds at one moment: memory of their own, descriptors, pipes; and
+ * what the kernel holds, for everybody.
  * User memory is their proportional share of anonymous and shared-anonymous pages: the program's
- * text and libraries are not a connection's cost, but memory that is merely mapped shared is. */
+ * text and libraries are not a connection's cost, but memory that is merely mapped shared is.
+ * Kernel memory is the whole machine's: objects of a socket belong to no process. What file systems and
+ * new processes use is left out, the rest is for the caller to subtract. */
 #ifndef BENCH_FOOTPRINT_H
 #define BENCH_FOOTPRINT_H
 
 struct footprint {
-	double rss, user; /* bytes */
+	double rss, user, kernel; /* bytes */
 	long fds, pipe_ends;
 };
 

@@ -49,6 +49,12 @@ double latency_share(const struct latency *l, double share)
 
 void latency_print(const struct latency *l)
 {
+	static const double shares[] = { 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999 };
+
 	printf(",\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f", latency_share(l, 0.5),
 	       latency_share(l, 0.99), latency_share(l, 0.999));
+	for (size_t i = 0; i < sizeof(shares) / sizeof(*shares); i++)
+		printf("%s[%g,%.1f]", i ? "," : ",\"curve\":[", shares[i],
+		       latency_share(l, shares[i]));
+	printf("]");
 }

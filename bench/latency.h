@@ -20,7 +20,7 @@ void latency_add(struct latency *l, uint64_t ns);
 /* The microseconds that this share (0 to 1) of the samples did not exceed; 0 without samples. */
 double latency_share(const struct latency *l, double share);
 
-/* p50, p99 and p99.9 as JSON fields, after others. */
+/* p50, p99 and p99.9 as JSON fields, after others, and a curve of [share, microseconds]. */
 void latency_print(const struct latency *l);
 
 #endif

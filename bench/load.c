@@ -26,19 +26,38 @@ static const struct command commands[] = {
 	{ "bulk", bulk_main, 1, 1 << 17, 2.5, 0.5,
 	  "ADDR PORT --up|--down  --conns streams one way, --size bytes a call" },
 	{ "conn", conn_main, 64, 64, 2.5, 0.5,
-	  "ADDR PORT  connect, --size bytes there and back, reset; --conns in flight; --count N" },
+	  "ADDR PORT  connect, --size bytes there and back, reset; --conns in flight; --count N;\n"
+	  "         --greet: SMTP's greeting, EHLO and its answer instead" },
 	{ "idle", idle_main, 2000, 64, 1, 0,
-	  "ADDR PORT  --conns connections, one exchange on each, held --seconds; memory of --pid" },
+	  "ADDR PORT  --conns connections, one exchange on each, held --seconds; memory of --pid,\n"
+	  "         also when the --first of them are there" },
+	{ "paced", paced_main, 64, 64, 2.5, 0.5,
+	  "ADDR PORT  --rate requests of --size bytes a second over --conns, whatever comes back" },
+	{ "smtp", smtp_main, 16, 4096, 2.5, 0.5,
+	  "ADDR PORT  mail sessions, --conns at a time, each with a mail of --size bytes" },
+	{ "fanout", fanout_main, 1000, 0, 2.5, 0.5,
+	  "ADDR PORT  --conns in IMAP IDLE, which the server sends notices to" },
 	{ "serve", serve_main, 0, 0, 0, 0,
-	  "ADDR MODE:PORT…  MODE echo, sink or source; --proxy: after a PROXY header; --verify" },
+	  "ADDR ROLE:PORT…  echo, sink, source, smtp, imap; --proxy: after a PROXY header; --verify" },
 };
 
-enum { OPT_CONNS = 256, OPT_SIZE, OPT_SECONDS, OPT_WARMUP, OPT_PATIENCE, OPT_COUNT, OPT_PID };
+enum {
+	OPT_CONNS = 256,
+	OPT_SIZE,
+	OPT_SECONDS,
+	OPT_WARMUP,
+	OPT_PATIENCE,
+	OPT_COUNT,
+	OPT_PID,
+	OPT_RATE,
+	OPT_FIRST
+};
 
 static void usage(FILE *to)
 {
 	fputs("load MODE ARGUMENTS [--conns N] [--size N] [--seconds S] [--warmup S] [--patience S]\n"
-	      "     [--count N] [--pid PID]… [--verify] [--proxy]; prints one JSON object\n",
+	      "     [--count N] [--rate N] [--first N] [--greet] [--pid PID]… [--verify] [--proxy]\n"
+	      "prints one JSON object\n",
 	      to);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
 		fprintf(to, "  %-6s %s\n", commands[i].name, commands[i].help);
@@ -87,6 +106,12 @@ static void take_option(struct load *l, int opt)
 	case OPT_PID:
 		add_pid(l, optarg);
 		break;
+	case OPT_RATE:
+		l->rate = number(optarg, 1);
+		break;
+	case OPT_FIRST:
+		l->first = (unsigned)number(optarg, 1);
+		break;
 	default:
 		usage(stderr);
 		exit(1);
@@ -95,7 +120,7 @@ static void take_option(struct load *l, int opt)
 
 static void take_options(struct load *l, int argc, char **argv)
 {
-	int up = 0, down = 0, verify = 0, proxy = 0, opt;
+	int up = 0, down = 0, verify = 0, proxy = 0, greet = 0, opt;
 	const struct option options[] = {
 		{ "conns", required_argument, NULL, OPT_CONNS },
 		{ "size", required_argument, NULL, OPT_SIZE },
@@ -104,6 +129,9 @@ static void take_options(struct load *l, int argc, char **argv)
 		{ "patience", required_argument, NULL, OPT_PATIENCE },
 		{ "count", required_argument, NULL, OPT_COUNT },
 		{ "pid", required_argument, NULL, OPT_PID },
+		{ "rate", required_argument, NULL, OPT_RATE },
+		{ "first", required_argument, NULL, OPT_FIRST },
+		{ "greet", no_argument, &greet, 1 },
 		{ "up", no_argument, &up, 1 },
 		{ "down", no_argument, &down, 1 },
 		{ "verify", no_argument, &verify, 1 },
@@ -117,6 +145,7 @@ static void take_options(struct load *l, int argc, char **argv)
 	l->down = down;
 	l->verify = verify;
 	l->proxy = proxy;
+	l->greet = greet;
 	if (argc - optind < 2)
 		errx(1, "an address and a port are wanted; load --help tells");
 	l->host = argv[optind];

@@ -20,7 +20,10 @@ struct load {
 	double seconds;
 	double warmup;
 	double patience; /* seconds without progress that count as a failure */
+	double rate;	 /* paced: requests a second */
 	uint64_t count;	 /* conn: exactly this many attempts; 0: as many as fit in the window */
+	unsigned first;	 /* idle: a look at so many connections before all are there; 0: none */
+	bool greet;	 /* conn: the server speaks first (SMTP) */
 	bool up, down;	 /* bulk: the direction */
 	bool verify;
 	bool proxy;	     /* serve: every connection starts with a PROXY header */
@@ -32,6 +35,9 @@ int rr_main(const struct load *l);
 int bulk_main(const struct load *l);
 int conn_main(const struct load *l);
 int idle_main(const struct load *l);
+int paced_main(const struct load *l);
+int smtp_main(const struct load *l);
+int fanout_main(const struct load *l);
 int serve_main(const struct load *l);
 
 #endif

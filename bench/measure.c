@@ -63,7 +63,7 @@ void measure_plan(struct measure *m, const struct load *l)
 {
 	*m = (struct measure){ .pids = l->pids, .npids = l->npids };
 	m->opens = clock_ns() + (uint64_t)(l->warmup * 1e9);
-	m->closes = m->opens + (uint64_t)(l->seconds * 1e9);
+	m->span = (uint64_t)(l->seconds * 1e9);
 }
 
 void measure_begin(struct measure *m)
@@ -92,6 +92,8 @@ enum measure_turn measure_turn(struct measure *m, uint64_t now)
 		return MEASURE_WAITS;
 	if (!m->open) {
 		measure_begin(m);
+		/* From where it really opened: this process may have had to wait. */
+		m->closes = m->since + m->span;
 		return MEASURE_OPENS;
 	}
 	if (now < m->closes)

@@ -13,7 +13,7 @@
 struct measure {
 	const int *pids;
 	int npids;
-	uint64_t opens, closes; /* monotonic ns: when it is due to begin and to end */
+	uint64_t opens, span, closes; /* monotonic ns: when it is due to begin, how long, to end */
 	bool open;
 	uint64_t since;
 	double seconds; /* the rest is valid after measure_end() */

@@ -40,7 +40,7 @@ static void ask(struct exchange *x)
 {
 	while (x->sent < job->size) {
 		size_t left = job->size - x->sent;
-		ssize_t n = send(x->fd, pattern_at(x->offset + x->sent),
+		ssize_t n = send(x->fd, pattern_at(&pattern_bytes, x->offset + x->sent),
 				 left < PATTERN_SPAN ? left : PATTERN_SPAN, 0);
 
 		if (n < 0 && errno == EAGAIN) {
@@ -76,7 +76,7 @@ static void hear(struct exchange *x)
 		err(1, "rr: recv");
 	if (n == 0)
 		errx(1, "rr: a connection was closed in the middle");
-	if (job->verify && !pattern_holds(x->offset + x->got, scratch, (size_t)n))
+	if (job->verify && !pattern_holds(&pattern_bytes, x->offset + x->got, scratch, (size_t)n))
 		errx(1, "rr: wrong bytes after %llu", (unsigned long long)(x->offset + x->got));
 	x->got += (size_t)n;
 	if (x->got > x->sent)

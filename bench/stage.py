@@ -1,7 +1,8 @@
-"""stage - three network namespaces, client - edge - backend, and the processes that run in them.
+"""stage - network namespaces client - edge - backend, and the processes that run in them.
 
-A stage lives for one run of one variant. What a run leaves behind (TIME_WAIT sockets, which make the next connect()
-search for a port; learnt routes and metrics) goes with its stage, so no variant pays for another's.
+A stage is one variant's for one round. What its runs leave behind (TIME_WAIT sockets, which make the next connect()
+search for a port; learnt routes and metrics) goes with it, so no variant pays for another's. Without an edge, client and
+backend are joined directly. Timestamps, SACK and buffers are the kernel's defaults.
 Leaving the `with` block ends every process by its pid and removes the namespaces, whatever happened inside.
 """
 
@@ -11,21 +12,27 @@ import os
 import signal
 import subprocess
 import time
+from ipaddress import ip_interface
 from pathlib import Path
 
 CLIENT, EDGE, BACKEND = "c", "e", "b"
+CLIENT_ADDR = "192.0.2.2"
 EDGE_ADDR = "192.0.2.1"
+EDGE_INNER_ADDR = "192.0.2.129"
 BACKEND_ADDR = "192.0.2.130"
 
 # tcp_tw_reuse: the remedy that an operator of a proxy to one server address sets; without it the proxies that leave
 # TIME_WAIT on the server's side run out of ports within seconds of the connection measure.
-SYSCTLS = [
-    "net.ipv4.ip_local_port_range=2000 65000",
-    "net.core.somaxconn=4096",
-    "net.ipv4.tcp_max_syn_backlog=4096",
-    "net.ipv4.tcp_tw_reuse=1",
-    "net.ipv4.ip_forward=1",
-]
+SYSCTLS = {
+    "net.ipv4.ip_local_port_range": "2000 65000",
+    "net.core.somaxconn": "4096",
+    "net.ipv4.tcp_max_syn_backlog": "4096",
+    "net.ipv4.tcp_tw_reuse": "1",
+    "net.ipv4.ip_forward": "1",
+}
+
+# The same everywhere, whatever this machine's default is; by route, as a namespace may not choose every algorithm.
+CONGESTION = ("congctl", "cubic")
 
 
 class StageError(Exception):
@@ -74,9 +81,13 @@ def listening(pid: int) -> set[int]:
 
 
 class Stage:
-    def __init__(self, logs: Path) -> None:
-        self.prefix = f"tsb{os.getpid()}"
+    built = 0
+
+    def __init__(self, logs: Path, edge: bool = True) -> None:
+        Stage.built += 1
+        self.prefix = f"tsb{os.getpid()}-{Stage.built}"
         self.logs = logs
+        self.places = (CLIENT, EDGE, BACKEND) if edge else (CLIENT, BACKEND)
         self.children: list[subprocess.Popen] = []
 
     def name(self, where: str) -> str:
@@ -94,20 +105,28 @@ class Stage:
         self.close()
 
     def _build(self) -> None:
-        for where in (CLIENT, EDGE, BACKEND):
+        settings = [f"{key}={value}" for key, value in SYSCTLS.items()]
+        for where in self.places:
             sh("ip", "netns", "add", self.name(where))
             sh("ip", "-n", self.name(where), "link", "set", "lo", "up")
-            sh("ip", "netns", "exec", self.name(where), "sysctl", "-qw", *SYSCTLS)
-        self._join(CLIENT, "192.0.2.2", EDGE_ADDR)
-        self._join(BACKEND, BACKEND_ADDR, "192.0.2.129")
+            sh("ip", "netns", "exec", self.name(where), "sysctl", "-qw", *settings)
+        if EDGE not in self.places:
+            self._join(CLIENT, CLIENT_ADDR, BACKEND, BACKEND_ADDR, 24)
+            return
+        self._join(CLIENT, CLIENT_ADDR, EDGE, EDGE_ADDR, 25)
+        self._join(BACKEND, BACKEND_ADDR, EDGE, EDGE_INNER_ADDR, 25)
+        for where, gateway in ((CLIENT, EDGE_ADDR), (BACKEND, EDGE_INNER_ADDR)):
+            sh("ip", "-n", self.name(where), "route", "add", "default", "via", gateway, *CONGESTION)
 
-    def _join(self, where: str, address: str, gateway: str) -> None:
-        outer, inner = self.name(where), self.name(EDGE)
-        sh("ip", "link", "add", "edge", "netns", outer, "type", "veth", "peer", "name", f"to-{where}", "netns", inner)
-        for ns, link, own in ((outer, "edge", address), (inner, f"to-{where}", gateway)):
-            sh("ip", "-n", ns, "addr", "add", f"{own}/25", "dev", link)
+    def _join(self, one: str, address: str, other: str, other_address: str, prefix: int) -> None:
+        ends = ((self.name(one), f"to-{other}", address), (self.name(other), f"to-{one}", other_address))
+        (ns, link, _), (other_ns, other_link, _) = ends
+        sh("ip", "link", "add", link, "netns", ns, "type", "veth", "peer", "name", other_link, "netns", other_ns)
+        for ns, link, own in ends:
+            sh("ip", "-n", ns, "addr", "add", f"{own}/{prefix}", "dev", link)
             sh("ip", "-n", ns, "link", "set", link, "up")
-        sh("ip", "-n", outer, "route", "add", "default", "via", gateway)
+            network = ip_interface(f"{own}/{prefix}").network
+            sh("ip", "-n", ns, "route", "change", str(network), "dev", link, "src", own, *CONGESTION)
 
     def spawn(self, where: str, argv: list[str], env: dict[str, str] | None = None) -> subprocess.Popen:
         """Starts a process that ends with this one, even where this one is killed."""
@@ -139,7 +158,10 @@ class Stage:
         try:
             out, _ = child.communicate(timeout=patience)
         except subprocess.TimeoutExpired:
+            end(child)
             raise StageError(f"{child.program} was not done after {patience:g} s") from None
+        finally:
+            self.children.remove(child)
         if child.returncode:
             raise StageError(f"{said(child) or child.program} (exit status {child.returncode})")
         return out.decode()
@@ -150,7 +172,7 @@ class Stage:
             for child in reversed(self.children):
                 end(child)
             self.children.clear()
-            for where in (CLIENT, EDGE, BACKEND):
+            for where in self.places:
                 subprocess.run(["ip", "netns", "del", self.name(where)], capture_output=True)
         finally:
             for number, handler in held.items():
