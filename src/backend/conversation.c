@@ -23,7 +23,8 @@ static void conclude(struct conversation *c, enum ending ending, msec_t now)
 {
 	if (c->outcome.ending == ENDING_NONE) {
 		c->outcome.ending = ending;
-		c->outcome.greeting_ms = now - c->since;
+		if (c->phase != LEAVING)
+			c->outcome.greeting_ms = now - c->since;
 	}
 }
 
@@ -45,13 +46,29 @@ static void unreachable(struct conversation *c, int error, msec_t now)
 	over(c);
 }
 
+/* What an IMAP server can do would leave no room for who it is: that list, in brackets, is left out. */
+static size_t text_of_list(const uint8_t *text, size_t len, size_t at)
+{
+	static const char list[] = "[CAPABILITY ";
+	const uint8_t *end;
+
+	if (len - at < sizeof(list) || memcmp(text + at, list, sizeof(list) - 1) != 0)
+		return 0;
+	end = memchr(text + at, ']', len - at);
+	return end && (size_t)(end - text) + 1 < len ? (size_t)(end - text) + 2 - at : 0;
+}
+
 static void copy_text(struct outcome *o, const struct banner *g)
 {
-	size_t len = min_of(g->text_len, sizeof(o->text) - 1);
+	size_t used = 0;
 
-	for (size_t i = 0; i < len; i++)
-		o->text[i] = (char)(g->text[i] >= ' ' && g->text[i] < 0x7f ? g->text[i] : '?');
-	o->text[len] = '\0';
+	for (size_t i = 0; i < g->text_len && used < sizeof(o->text) - 1; i++) {
+		i += text_of_list(g->text, g->text_len, i);
+		if (i < g->text_len)
+			o->text[used++] =
+				(char)(g->text[i] >= ' ' && g->text[i] < 0x7f ? g->text[i] : '?');
+	}
+	o->text[used] = '\0';
 }
 
 static void say(struct conversation *c, const void *bytes, size_t len)
@@ -88,8 +105,10 @@ static void judge_banner(struct conversation *c, const struct banner *g, msec_t 
 {
 	enum ending ending = ENDING_NONE;
 
-	if (is_foreign(c, g) || (g->speech == SPEECH_OTHER && !c->plan.expect))
+	if (is_foreign(c, g))
 		ending = ENDING_FOREIGN;
+	else if (g->speech == SPEECH_OTHER)
+		ending = ENDING_WELL;
 	else if (g->complete && g->refused)
 		ending = ENDING_TURNED_AWAY;
 	if (ending) {

@@ -27,6 +27,14 @@ static const struct command commands[] = {
 	  "--explain    tells why a lint complains (its code stands in brackets behind the complaint);\n"
 	  "             without CODE it lists all of them\n",
 	  check_main },
+	{ "probe", "[-c FILE] [--json] [BACKEND...]",
+	  "asks the servers: says what keeps mail from flowing, on which side, and what to set",
+	  "Connects to each port of each server at each of its addresses, politely and at most four times, with\n"
+	  "and without a PROXY header, reads the greeting and takes its leave. It ends within a minute.\n"
+	  "--json  the findings as JSON\n\n"
+	  "Exit status: 0 mail would flow, 1 a setting is wrong on either side, 2 a server cannot be reached\n"
+	  "or serves nobody.\n",
+	  probe_main },
 	{ "paths", "", "lists the data paths usable here: NAME yes|no REASON", NULL, paths_main },
 	{ "whoami", "PORT...",
 	  "a backend that tells each client which address and PROXY header it saw",

@@ -24,7 +24,7 @@ from harness.net import EDGE, Net, NetUnavailable
 
 pytestmark = pytest.mark.usefixtures("binary")
 
-COMMANDS = ["run", "check", "whoami", "paths", "demo"]
+COMMANDS = ["run", "check", "probe", "whoami", "paths", "demo"]
 REASONS = ["client-eof", "server-eof", "client-reset", "server-reset", "idle", "half-closed", "head-timeout", "no-address",
            "connect-refused", "connect-timeout", "backend-down", "denied", "limit-source", "limit-rate", "limit-flows",
            "bad-proxy", "no-route", "drain", "reload", "killed", "error"]

@@ -1,0 +1,211 @@
+#include "backend/verdict.h"
+
+#include <errno.h>
+
+#include "base/bits.h"
+
+enum manner manner_of(enum pp_version configured)
+{
+	static const enum manner manners[] = { MANNER_PLAIN, MANNER_V1, MANNER_V2 };
+
+	return manners[configured];
+}
+
+static bool is_open(const struct evidence *e, enum manner m)
+{
+	return e->asked[m] && e->outcome[m].ending == ENDING_NONE;
+}
+
+/* Known, or as good as: who is quiet is silent. ENDING_NONE: not yet. */
+static enum ending ending_of(const struct evidence *e, enum manner m)
+{
+	return is_open(e, m) && e->quiet[m] ? ENDING_SILENT : e->outcome[m].ending;
+}
+
+static bool is_well(const struct evidence *e, enum manner m)
+{
+	return e->outcome[m].ending == ENDING_WELL;
+}
+
+/* A server that says something of its own accord, in its own protocol, expects no header. Postfix does so even when it
+ * expects one, but only after 5 s. */
+static bool speaks_plainly(const struct evidence *e)
+{
+	const struct outcome *o = &e->outcome[MANNER_PLAIN];
+
+	if (e->expect == SPEECH_TLS || e->expect == SPEECH_HTTP)
+		return o->speech == e->expect;
+	return o->speech != SPEECH_NONE && o->greeting_ms < VERDICT_QUIET_MS;
+}
+
+/* Asked without a header and not served: is one expected? */
+static enum manner next_with_header(const struct evidence *e)
+{
+	enum ending v2;
+
+	if (speaks_plainly(e))
+		return MANNERS;
+	if (!e->asked[MANNER_V2])
+		return MANNER_V2;
+	v2 = ending_of(e, MANNER_V2);
+	if (v2 == ENDING_NONE || v2 == ENDING_WELL || v2 == ENDING_SILENT || v2 == ENDING_OBJECTED)
+		return MANNERS;
+	if (!e->asked[MANNER_V1])
+		return MANNER_V1;
+	if (ending_of(e, MANNER_V1) == ENDING_NONE || is_well(e, MANNER_V1))
+		return MANNERS;
+	return v2 == ENDING_CLOSED && !e->asked[MANNER_CLIENT] ? MANNER_CLIENT : MANNERS;
+}
+
+/* Asked with a header and not served: is none expected, or another one? */
+static enum manner next_without_header(const struct evidence *e, enum manner configured)
+{
+	enum manner other = configured == MANNER_V2 ? MANNER_V1 : MANNER_V2;
+	enum ending ours = ending_of(e, configured), plain, theirs;
+
+	if (!e->asked[MANNER_PLAIN])
+		return MANNER_PLAIN;
+	plain = ending_of(e, MANNER_PLAIN);
+	if (plain == ENDING_NONE || is_well(e, MANNER_PLAIN) || speaks_plainly(e) ||
+	    ours == ENDING_SILENT)
+		return MANNERS;
+	if (!e->asked[other])
+		return other;
+	theirs = ending_of(e, other);
+	if (theirs == ENDING_NONE || theirs == ENDING_WELL)
+		return MANNERS;
+	return ours == ENDING_CLOSED && !e->asked[MANNER_CLIENT] ? MANNER_CLIENT : MANNERS;
+}
+
+enum manner verdict_next(const struct evidence *e)
+{
+	enum manner configured = manner_of(e->configured);
+
+	if (!e->asked[configured])
+		return configured;
+	switch (ending_of(e, configured)) {
+	case ENDING_NONE:
+	case ENDING_WELL:
+	case ENDING_UNREACHABLE:
+	case ENDING_OBJECTED:
+	case ENDING_HALF:
+		return MANNERS;
+	default:
+		return configured == MANNER_PLAIN ? next_with_header(e)
+						  : next_without_header(e, configured);
+	}
+}
+
+/* Another manner than the configured one is served. */
+static enum finding better_manner(const struct evidence *e, enum manner configured)
+{
+	if (is_well(e, MANNER_PLAIN))
+		return FINDING_WANTS_NONE;
+	if (is_well(e, MANNER_V2))
+		return configured == MANNER_PLAIN ? FINDING_WANTS_HEADER : FINDING_WANTS_V2;
+	if (is_well(e, MANNER_V1))
+		return FINDING_WANTS_V1;
+	if (is_well(e, MANNER_CLIENT))
+		return configured == MANNER_PLAIN ? FINDING_WANTS_HEADER
+		       : configured == MANNER_V1  ? FINDING_WANTS_V2
+						  : FINDING_BANS_EDGE;
+	return FINDING_NONE;
+}
+
+static enum finding unreachable(const struct outcome *o)
+{
+	if (o->error == -ECONNREFUSED)
+		return FINDING_CLOSED_PORT;
+	return o->error == -ETIMEDOUT ? FINDING_NO_ANSWER : FINDING_NO_WAY;
+}
+
+static bool is_under_way(const struct evidence *e)
+{
+	for (enum manner m = 0; m < MANNERS; m++)
+		if (is_open(e, m))
+			return true;
+	return verdict_next(e) != MANNERS;
+}
+
+enum finding verdict_of(const struct evidence *e)
+{
+	static const enum finding findings[ENDING_COUNT] = {
+		[ENDING_CLOSED] = FINDING_CLOSES,	[ENDING_SILENT] = FINDING_STUCK,
+		[ENDING_HALF] = FINDING_HALF,		[ENDING_TURNED_AWAY] = FINDING_TURNS_AWAY,
+		[ENDING_FOREIGN] = FINDING_FOREIGN,	[ENDING_WELL] = FINDING_FINE,
+		[ENDING_OBJECTED] = FINDING_WANTS_NONE,
+	};
+	enum manner configured = manner_of(e->configured);
+	const struct outcome *o = &e->outcome[configured];
+	enum finding better;
+
+	if (o->ending == ENDING_WELL || o->ending == ENDING_OBJECTED)
+		return findings[o->ending];
+	if (o->ending == ENDING_UNREACHABLE)
+		return unreachable(o);
+	better = better_manner(e, configured);
+	if (better != FINDING_NONE || is_under_way(e))
+		return better;
+	if (o->ending == ENDING_SILENT && e->expect == SPEECH_NONE)
+		return FINDING_CONNECTS;
+	return findings[o->ending];
+}
+
+static const struct {
+	const char *name;
+	enum gravity gravity;
+} meanings[FINDING_COUNT] = {
+	[FINDING_NONE] = { "unknown", GRAVITY_ENVIRONMENT },
+	[FINDING_FINE] = { "fine", GRAVITY_OK },
+	[FINDING_CONNECTS] = { "connects", GRAVITY_OK },
+	[FINDING_WANTS_HEADER] = { "wants-header", GRAVITY_MISTAKE },
+	[FINDING_WANTS_V1] = { "wants-v1", GRAVITY_MISTAKE },
+	[FINDING_WANTS_V2] = { "wants-v2", GRAVITY_MISTAKE },
+	[FINDING_WANTS_NONE] = { "wants-none", GRAVITY_MISTAKE },
+	[FINDING_BANS_EDGE] = { "bans-edge", GRAVITY_WARN },
+	[FINDING_NO_ADDRESS] = { "no-address", GRAVITY_ENVIRONMENT },
+	[FINDING_CLOSED_PORT] = { "closed-port", GRAVITY_ENVIRONMENT },
+	[FINDING_NO_ANSWER] = { "no-answer", GRAVITY_ENVIRONMENT },
+	[FINDING_NO_WAY] = { "no-way", GRAVITY_ENVIRONMENT },
+	[FINDING_STUCK] = { "stuck", GRAVITY_ENVIRONMENT },
+	[FINDING_CLOSES] = { "closes", GRAVITY_ENVIRONMENT },
+	[FINDING_HALF] = { "half", GRAVITY_ENVIRONMENT },
+	[FINDING_TURNS_AWAY] = { "turns-away", GRAVITY_ENVIRONMENT },
+	[FINDING_FOREIGN] = { "foreign", GRAVITY_MISTAKE },
+};
+
+enum gravity finding_gravity(enum finding f)
+{
+	return meanings[f].gravity;
+}
+
+const char *finding_name(enum finding f)
+{
+	return meanings[f].name;
+}
+
+static enum speech speech_of_port(uint16_t port)
+{
+	static const struct {
+		uint16_t port;
+		enum speech speech;
+	} known[] = {
+		{ 25, SPEECH_SMTP },   { 587, SPEECH_SMTP },   { 2525, SPEECH_SMTP },
+		{ 465, SPEECH_TLS },   { 993, SPEECH_TLS },    { 995, SPEECH_TLS },
+		{ 443, SPEECH_TLS },   { 8443, SPEECH_TLS },   { 143, SPEECH_IMAP },
+		{ 110, SPEECH_POP3 },  { 4190, SPEECH_SIEVE }, { 80, SPEECH_HTTP },
+		{ 8080, SPEECH_HTTP },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (known[i].port == port)
+			return known[i].speech;
+	return SPEECH_NONE;
+}
+
+enum speech speech_of_ports(uint16_t listen, uint16_t server)
+{
+	enum speech s = speech_of_port(listen);
+
+	return s ? s : speech_of_port(server);
+}

@@ -1,0 +1,389 @@
+#include "cmd/survey.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "backend/resolver.h"
+#include "base/memory.h"
+#include "config/keys.h"
+
+/* For a server's greeting: what a client that knows SMTP would wait far longer for (RFC 5321 4.5.3.2.1: 5 min). */
+#define GREETING_MS 10000
+
+/* For names; c-ares asks each server more than once within it. */
+#define RESOLVE_MS 10000
+
+/* Of all the asking. */
+#define SURVEY_MS 60000
+
+/* Between two connections to one server: Stalwart throttles an address that opens more than 5 a second. */
+#define SPACING_MS 250
+
+/* At a time. */
+#define TALKS_MAX 128
+
+static msec_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (msec_t)t.tv_sec * 1000 + (msec_t)t.tv_nsec / 1000000;
+}
+
+static bool is_wanted(const struct backend_conf *b, char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(names[i], b->section.name) == 0)
+			return true;
+	return count == 0;
+}
+
+/* Another listener, or another address of one, may lead to the same port of the same server. */
+static bool is_there(const struct survey *s, const struct spot *new)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (s->at[i].backend == new->backend && s->at[i].server == new->server &&
+		    s->at[i].port == new->port)
+			return true;
+	return false;
+}
+
+static size_t machine_of(const struct survey *s, const struct spot *new)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (strcmp(s->at[i].server->host, new->server->host) == 0)
+			return s->at[i].machine;
+	return s->count;
+}
+
+static void add(struct survey *s, const struct spot *spot)
+{
+	s->at = memory_grow(s->at, s->count, sizeof(*s->at));
+	s->at[s->count++] = *spot;
+}
+
+/* One spot for each address; one that says why there is none. */
+static void add_addresses(struct survey *s, struct spot *spot, struct name *name)
+{
+	const struct backend_conf *b = spot->backend;
+	struct addr found[NAME_ADDRESSES_MAX];
+	struct name_view view = { 0 };
+	size_t n = 1;
+
+	if (!addr_parse(&found[0], spot->server->host, 0)) {
+		n = name_addresses(name, found);
+		name_look(name, &view);
+	}
+	if (!n) {
+		snprintf(spot->no_address, sizeof(spot->no_address), "%s",
+			 *view.error ? view.error : "nobody answers");
+		spot->interview.finding = FINDING_NO_ADDRESS;
+		add(s, spot);
+	}
+	for (size_t i = 0; i < n; i++) {
+		addr_set_port(&found[i], spot->port);
+		interview_init(&spot->interview, &found[i], (enum pp_version)b->send_proxy,
+			       speech_of_ports(spot->listen, spot->port), b->connect_timeout,
+			       GREETING_MS);
+		add(s, spot);
+	}
+}
+
+static void add_destination(struct survey *s, const struct config *c, const struct destination *d,
+			    uint16_t listen)
+{
+	const struct servers *servers = &d->backend->servers;
+
+	for (size_t i = 0; i < servers->count; i++) {
+		const struct server_conf *server = &servers->at[i];
+		struct spot spot = { .backend = d->backend,
+				     .server = server,
+				     .listen = listen,
+				     .port = server->port ? server->port : d->dial.port };
+
+		spot.machine = machine_of(s, &spot);
+		lines_format(&c->lines, c->file,
+			     key_line(SECTION_BACKEND, &d->backend->section, "send-proxy"),
+			     spot.setting, sizeof(spot.setting));
+		if (!is_there(s, &spot))
+			add(s, &spot);
+	}
+}
+
+/* Each port of each server once, without addresses. */
+static void add_ports(struct survey *s, const struct config *c, const struct plan *plan,
+		      char *const *names, size_t count)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct plan_entry *e = &plan->at[i];
+
+		for (size_t k = 0; k < e->nto; k++)
+			if (is_wanted(e->to[k].backend, names, count))
+				add_destination(s, c, &e->to[k], addr_port(&e->at));
+	}
+}
+
+static struct name *hold(struct names *ns, const struct spot *spot)
+{
+	struct addr literal;
+
+	return addr_parse(&literal, spot->server->host, 0) ? NULL
+							   : name_hold(ns, spot->server->host);
+}
+
+/* As the edge does it: the same questions to the same servers. */
+static void resolve(struct survey *ports, struct survey *out, struct names *ns)
+{
+	struct name **names = memory_zeroed(ports->count, sizeof(struct name *));
+	struct resolver resolver = { 0 };
+	const char *why = NULL;
+
+	for (size_t i = 0; i < ports->count; i++)
+		names[i] = hold(ns, &ports->at[i]);
+	if (resolver_start(&resolver, ns, (struct resolver_servers){ 0 }, &why) < 0)
+		fprintf(stderr, "probe: DNS cannot be asked: %s\n", why);
+	else
+		names_wait(ns, RESOLVE_MS);
+	resolver_stop(&resolver);
+	for (size_t i = 0; i < ports->count; i++) {
+		add_addresses(out, &ports->at[i], names[i]);
+		if (names[i])
+			name_release(names[i]);
+	}
+	free(names);
+}
+
+int survey_init(struct survey *s, const struct config *c, const struct plan *plan,
+		char *const *names, size_t count)
+{
+	struct survey ports = { 0 };
+	struct names ns;
+	int err = names_open(&ns);
+
+	*s = (struct survey){ 0 };
+	if (err)
+		return err;
+	add_ports(&ports, c, plan, names, count);
+	resolve(&ports, s, &ns);
+	free(ports.at);
+	names_close(&ns);
+	return 0;
+}
+
+void survey_finish(struct survey *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		interview_finish(&s->at[i].interview);
+	free(s->at);
+	*s = (struct survey){ 0 };
+}
+
+/* What is polled, and whose it is. */
+struct round {
+	struct pollfd polled[TALKS_MAX + MANNERS];
+	size_t first[TALKS_MAX + MANNERS], who[TALKS_MAX + MANNERS];
+	size_t spots, used;
+	msec_t due;
+};
+
+/* Begins what is due to be asked; a machine has to wait for its turn. */
+static void ask(struct survey *s, msec_t *free_at, size_t open, msec_t now, msec_t *due)
+{
+	for (size_t i = 0; i < s->count && open < TALKS_MAX; i++) {
+		struct spot *spot = &s->at[i];
+
+		if (!interview_wants(&spot->interview))
+			continue;
+		if (now < free_at[spot->machine]) {
+			*due = min_of(*due, free_at[spot->machine]);
+			continue;
+		}
+		free_at[spot->machine] = now + SPACING_MS;
+		interview_ask(&spot->interview, now);
+		open++;
+	}
+}
+
+static void gather(const struct survey *s, struct round *r)
+{
+	size_t n;
+
+	r->spots = r->used = 0;
+	for (size_t i = 0; i < s->count && r->used < TALKS_MAX; i++) {
+		n = interview_poll(&s->at[i].interview, &r->polled[r->used], &r->due);
+		if (!n)
+			continue;
+		r->who[r->spots] = i;
+		r->first[r->spots++] = r->used;
+		r->used += n;
+	}
+}
+
+static bool is_over(const struct survey *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (!interview_over(&s->at[i].interview))
+			return false;
+	return true;
+}
+
+static void ask_all(struct survey *s)
+{
+	msec_t *free_at = memory_zeroed(s->count, sizeof(*free_at)), now = now_ms();
+	msec_t end = now + SURVEY_MS;
+	struct round r = { 0 };
+
+	while (now < end && !is_over(s)) {
+		r.due = end;
+		ask(s, free_at, r.used, now, &r.due);
+		gather(s, &r);
+		now = now_ms();
+		poll(r.polled, r.used, now < r.due ? (int)(r.due - now) : 0);
+		now = now_ms();
+		for (size_t i = 0; i < r.spots; i++)
+			interview_step(&s->at[r.who[i]].interview, &r.polled[r.first[i]], now);
+	}
+	free(free_at);
+}
+
+static bool is_unreachable(enum finding f)
+{
+	return f == FINDING_CLOSED_PORT || f == FINDING_NO_ANSWER || f == FINDING_NO_WAY ||
+	       f == FINDING_NO_ADDRESS;
+}
+
+static int family_index(const struct addr *a)
+{
+	return a->sa.sa_family == AF_INET6;
+}
+
+/* The address this machine would have towards that one, where no connection has told. */
+static struct addr likely_source(const struct addr *to)
+{
+	struct addr self = { 0 };
+	socklen_t len = sizeof(self.v6);
+	int fd = socket(to->sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && connect(fd, &to->sa, addr_len(to)) == 0)
+		getsockname(fd, &self.sa, &len);
+	if (fd >= 0)
+		close(fd);
+	return self;
+}
+
+static struct addr own_address(const struct interview *q)
+{
+	for (enum manner m = 0; m < MANNERS; m++)
+		if (q->evidence.outcome[m].self.sa.sa_family != AF_UNSPEC)
+			return q->evidence.outcome[m].self;
+	return likely_source(&q->to);
+}
+
+static enum software software_of(const struct evidence *e)
+{
+	for (enum manner m = 0; m < MANNERS; m++)
+		if (e->outcome[m].software)
+			return e->outcome[m].software;
+	return SOFTWARE_UNKNOWN;
+}
+
+/* Mail readers' ports, which may be another program's than those of mail transport. */
+static bool is_reading_port(uint16_t port)
+{
+	return port == 143 || port == 993 || port == 110 || port == 995 || port == 4190;
+}
+
+static bool is_for_reading(const struct spot *s)
+{
+	return is_reading_port(s->listen) || is_reading_port(s->port);
+}
+
+static bool is_for_web(const struct spot *s)
+{
+	return s->listen == 443 || s->listen == 80 || s->port == 8080 || s->port == 8443;
+}
+
+/* TLS hides who answers; another port of the machine may have told. Stalwart is everything in one. */
+static void take_software(struct spot *of, const struct spot *from)
+{
+	enum software known = software_of(&from->interview.evidence);
+
+	if (of->advice.software || !known)
+		return;
+	if (known == SOFTWARE_STALWART ||
+	    (is_for_reading(of) == is_for_reading(from) && is_for_web(of) == is_for_web(from)))
+		of->advice.software = known;
+}
+
+static void learn_from(struct spot *of, const struct spot *from)
+{
+	const struct addr *to = &from->interview.to;
+	struct addr self;
+	bool same_port = of->backend == from->backend && of->port == from->port;
+
+	if (from->machine != of->machine || *from->no_address || *of->no_address)
+		return;
+	take_software(of, from);
+	self = own_address(&from->interview);
+	if (self.sa.sa_family != AF_UNSPEC)
+		of->advice.edge[family_index(to)] = self;
+	if (of == from || from->interview.finding == FINDING_NONE)
+		return;
+	if (family_index(to) == family_index(&of->interview.to))
+		of->advice.host_answers |= from->interview.finding != FINDING_NO_ANSWER &&
+					   from->interview.finding != FINDING_NO_WAY;
+	else if (same_port)
+		of->advice.other_family |= from->interview.finding == FINDING_FINE;
+}
+
+/* Mail still flows where another address of the backend's takes it. */
+static enum gravity weigh(const struct survey *s, const struct spot *spot)
+{
+	enum gravity own = finding_gravity(spot->interview.finding);
+
+	if (!is_unreachable(spot->interview.finding))
+		return own;
+	for (size_t i = 0; i < s->count; i++)
+		if (s->at[i].backend == spot->backend && s->at[i].port == spot->port &&
+		    finding_gravity(s->at[i].interview.finding) == GRAVITY_OK)
+			return GRAVITY_WARN;
+	return own;
+}
+
+static void advise(struct survey *s, struct spot *spot)
+{
+	spot->advice = (struct advice){ .finding = spot->interview.finding,
+					.evidence = &spot->interview.evidence,
+					.backend = spot->backend->section.name,
+					.setting = spot->setting,
+					.no_address = spot->no_address,
+					.to = spot->interview.to,
+					.software = software_of(&spot->interview.evidence),
+					.connect_timeout = spot->interview.connect_timeout,
+					.timeout = spot->interview.timeout };
+	for (size_t i = 0; i < s->count; i++)
+		learn_from(spot, &s->at[i]);
+	spot->gravity = weigh(s, spot);
+}
+
+void survey_run(struct survey *s)
+{
+	ask_all(s);
+	for (size_t i = 0; i < s->count; i++)
+		advise(s, &s->at[i]);
+}
+
+enum gravity survey_gravity(const struct survey *s)
+{
+	enum gravity worst = GRAVITY_OK;
+
+	for (size_t i = 0; i < s->count; i++) {
+		if (s->at[i].gravity == GRAVITY_MISTAKE)
+			return GRAVITY_MISTAKE;
+		worst = max_of(worst, s->at[i].gravity);
+	}
+	return worst;
+}
