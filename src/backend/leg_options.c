@@ -2,9 +2,22 @@
 
 #include <netinet/tcp.h>
 
-/* After the first probe. The user timeout, where it is set, decides when enough is enough. */
+/* Between two probes, at most. */
 #define PROBE_SECONDS 15
 #define PROBES	      4
+
+/* The user timeout takes the place of the count of probes, but is looked at only when a probe is due (tcp(7)): so
+ * one has to be due at its end. */
+static msec_t probe_interval(const struct timeouts *t)
+{
+	msec_t keepalive = t->keepalive / 1000, limit = t->user_timeout / 1000, rest, probes;
+
+	if (!limit)
+		return PROBE_SECONDS;
+	rest = limit > keepalive ? limit - keepalive : 1;
+	probes = (rest + PROBE_SECONDS - 1) / PROBE_SECONDS;
+	return (rest + probes - 1) / probes;
+}
 
 static void set(int fd, int level, int name, int value)
 {
@@ -19,7 +32,7 @@ void leg_options_set(int fd, const struct timeouts *t)
 	set(fd, SOL_SOCKET, SO_OOBINLINE, 1);
 	set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 	set(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)(t->keepalive / 1000));
-	set(fd, IPPROTO_TCP, TCP_KEEPINTVL, PROBE_SECONDS);
+	set(fd, IPPROTO_TCP, TCP_KEEPINTVL, (int)probe_interval(t));
 	set(fd, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
 	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)t->user_timeout);
 }

@@ -295,6 +295,14 @@ class Edge:
                 raise EdgeError(f"no such flow line within {timeout} s; the log ends with\n{self.log()[-4000:]}")
             time.sleep(0.01)
 
+    def wait_log(self, pattern: str, timeout: float = 10, *, count: int = 1) -> None:
+        """Until the pattern stands so many times in what it said."""
+        deadline = time.monotonic() + timeout * self.patience
+        while len(re.findall(pattern, self.log())) < count:
+            if time.monotonic() > deadline or not self.alive():
+                raise EdgeError(f"it did not say {pattern!r} {count} times within {timeout} s; the log ends with\n{self.log()[-4000:]}")
+            time.sleep(0.01)
+
     # -- what it holds ---------------------------------------------------------------------------------------------
 
     @property
