@@ -1,6 +1,15 @@
-/* dial - a backend becomes a connected socket that has got its PROXY header.
- * Tries one address after another; the header leaves in the same chain as the connect, whole,
- * before any other byte, and waits for nobody. Used by its own worker only. */
+/* dial - a backend becomes a connected socket that has got its PROXY header: a race over the addresses
+ * of its servers (RFC 8305). The next address is tried as soon as one failed, or DIAL_STAGGER after the last was begun;
+ * the first that connects wins, and the others are given up.
+ *
+ * An attempt without rivals sends the header in one chain with its connect: one submission, and the server
+ * hears it with the handshake's last packet. Rivals connect bare, and only the winner is sent the
+ * header, once a chained attempt is known not to have got through; if it has, it is the winner. So
+ * one server hears of a client, never two, and no server takes a header for the start of a mail that
+ * goes elsewhere. A winner that ends before it took the header is one that failed: the client's own bytes
+ * wait in its socket, so the remaining addresses are tried.
+ *
+ * Lives on the heap for as long as it is dialled. Used by its own worker only. */
 #ifndef TAILSPLICE_BACKEND_DIAL_H
 #define TAILSPLICE_BACKEND_DIAL_H
 
@@ -8,9 +17,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backend/attempt.h"
 #include "backend/pool.h"
-#include "base/addr.h"
 #include "engine/ring.h"
+#include "engine/timer.h"
+
+/* RFC 8305 5 and 8: Connection Attempt Delay. */
+#define DIAL_STAGGER 250
+
+/* Each attempt is a descriptor. */
+#define DIAL_AT_ONCE 4
+
+/* No attempt begins later than so many connect-timeouts after the first. */
+#define DIAL_ROUNDS 3
 
 /* What the dials of one listener have in common. */
 struct dial_plan {
@@ -20,36 +39,40 @@ struct dial_plan {
 };
 
 struct dial {
-	struct op connect, send;
-	struct ring *ring;
-	const struct dial_plan *plan;
-	/* Called once, when no operation is armed any more. fd ≥ 0: connected, and the caller's;
-	 * else -1, and `error` is the negative errno of the last attempt, or POOL_NO_ADDRESS, POOL_ALL_DOWN. */
+	struct attempt_terms terms;
+	struct timers *timers;
+	struct timer timer;
+	void *owner;
+	/* Called once, as the last thing, when no operation is armed any more: it may free the dial. fd ≥ 0:
+	 * connected, and the caller's; else -1, and `error` is a negative errno, that of the last attempt
+	 * which got an answer or none. */
 	void (*done)(struct dial *d, int fd);
-	struct choice *choices; /* until done() */
-	struct server *
-		server; /* of this attempt; entered. When connected, server_leave() is the caller's */
-	struct addr to; /* the same */
-	const uint8_t *header;
-	int fd, error;
-	uint16_t header_len, header_sent;
-	uint8_t attempt, count;
-	bool expired, stopped;
+	struct op watch; /* of the client */
+	int client, error;
+	msec_t next_due;	     /* when the next attempt may begin although none failed */
+	msec_t until;		     /* none begins after that */
+	const struct choice *chosen; /* the winner, or the last that was tried; NULL: none was */
+	struct attempt *winner;
+	size_t begun, nchoices;
+	bool stopped;
+	bool client_gone; /* it reset its connection: error is -ECANCELED */
+	struct attempt attempts[DIAL_AT_ONCE];
+	struct choice choices[]; /* in the order in which they are tried */
 };
 
-/* `client` decides where pools balance by source. The header is lent until done(); len 0: none. done() is called before
- * it returns when there is nothing to connect to. */
-void dial_start(struct dial *d, struct ring *ring, const struct dial_plan *plan,
-		const struct addr *client, const uint8_t *header, size_t len,
-		void (*done)(struct dial *d, int fd));
+/* For these addresses, at least one. `client` is watched when it takes longer, so that nobody is dialled
+ * for a client that reset its connection; its end of stream is none of our business. Header and client
+ * are lent until done(). NULL: no memory. Then set owner and done, and dial_start(). */
+struct dial *dial_new(struct ring *ring, struct timers *timers, const struct dial_plan *plan,
+		      const struct choice *choices, size_t count);
 
-/* The time of this attempt is over: the next address is tried, or it ends with -ETIMEDOUT. */
-void dial_expire(struct dial *d);
+/* done() may be called before it returns, when nothing can be started. */
+void dial_start(struct dial *d, const uint8_t *header, size_t len, int client, msec_t now);
 
 /* Gives up. done() follows with -ECANCELED. */
 void dial_stop(struct dial *d);
 
-/* True while the kernel may still answer. */
-bool dial_busy(const struct dial *d);
+/* After done(). */
+void dial_free(struct dial *d);
 
 #endif

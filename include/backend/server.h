@@ -30,8 +30,9 @@ struct server {
 	struct registry *registry;
 	char *backend, *host;
 	uint16_t port;	     /* 0: the listener's */
-	struct name *name;   /* NULL: host is a literal, which is: */
-	struct addr literal; /* port 0 */
+	struct name *name;   /* NULL: host is a literal, or a proxy resolves it */
+	struct addr literal; /* port 0; AF_UNSPEC: host is a name */
+	bool by_proxy; /* it is dialled through one; its name stands for one address, of no family */
 	size_t holders;
 	atomic_size_t live; /* connections to it, those under way included */
 	atomic_uint admin;  /* enum server_admin */
@@ -48,8 +49,8 @@ int registry_open(struct registry *r);
 void registry_close(struct registry *r);
 
 /* One holder more; port 0: the listener's. */
-struct server *server_hold(struct registry *r, const char *backend, const char *host,
-			   uint16_t port);
+struct server *server_hold(struct registry *r, const char *backend, const char *host, uint16_t port,
+			   bool by_proxy);
 void server_release(struct server *s);
 
 /* That of the backend whose host, or host:port, is `text`; held, for server_release(). NULL: there is none. */

@@ -21,6 +21,7 @@ struct key {
 	bool repeats;		  /* may be given again: one more value */
 	bool continues;		  /* an indented line below adds values */
 	bool required;
+	bool secret;  /* its value is repeated nowhere */
 	bool example; /* shown is one, and not what holds when the key is not given */
 };
 

@@ -94,6 +94,13 @@ struct rate {
 /* What a client that is turned away gets. */
 enum dismissal { DISMISS_RESET, DISMISS_DROP, DISMISS_TARPIT };
 
+/* `via = socks5://[USER:PASSWORD@]HOST:PORT` */
+struct via_conf {
+	char *host;	       /* as written; NULL: none */
+	char *user, *password; /* NULL: none */
+	struct addr at;
+};
+
 struct global_conf {
 	struct section section;
 	char *user;	    /* NULL: as it was started */
@@ -116,6 +123,9 @@ struct backend_conf {
 	msec_t slowstart; /* 0: none */
 	unsigned send_proxy; /* enum pp_version */
 	msec_t connect_timeout;
+	char *device;	     /* auto, any, or an interface */
+	struct addrs source; /* at most one of each family; none: the kernel's choice */
+	struct via_conf via;
 	struct timeouts timeouts;
 };
 

@@ -42,7 +42,7 @@ struct flow {
 	uint64_t id;
 	msec_t started, drain_due; /* drain_due 0: none */
 	uint64_t looked_bytes;	   /* what had moved at the last look, for the rate */
-	msec_t looked, dial_due;
+	msec_t looked;
 	uint32_t connect_ms;
 	int client_fd; /* until the relay takes it; -1 then */
 	uint8_t state, why, retries;
@@ -52,7 +52,7 @@ struct flow {
 	struct greeting *greeting; /* until it is connected */
 	/* One after the other, never both. */
 	union {
-		struct dial dial;
+		struct dial *dial; /* NULL once it is done */
 		struct relay relay;
 	};
 };

@@ -15,7 +15,8 @@ struct record {
 	uint16_t port;	      /* the listener's */
 	struct addr client;
 	const char *backend;
-	struct addr server; /* AF_UNSPEC: none was reached for */
+	struct addr server;	 /* AF_UNSPEC: none was reached for, or a proxy knows it: */
+	const char *server_name; /* by this name; NULL: by no name */
 	const char *path;
 	uint64_t up, down;   /* bytes delivered, without the PROXY header */
 	uint32_t connect_ms; /* CONNECT_NONE: never connected */

@@ -58,6 +58,9 @@ void ring_connect_send(struct ring *r, struct op *connect, struct op *send, int 
 
 void ring_send(struct ring *r, struct op *op, int fd, const void *buf, size_t len);
 
+/* At most len bytes; 0 is the end of the stream. */
+void ring_recv(struct ring *r, struct op *op, int fd, void *buf, size_t len);
+
 /* Each readiness is a result with its poll(2) mask, until it is cancelled or the kernel ends
  * it (then `armed` is false in done(): arm it again). Edge-triggered: each event once. */
 void ring_poll(struct ring *r, struct op *op, int fd, unsigned events);

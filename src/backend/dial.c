@@ -1,180 +1,288 @@
 #include "backend/dial.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
 
-#include "backend/leg_options.h"
 #include "base/log.h"
 
-static void next_attempt(struct dial *d);
-
-bool dial_busy(const struct dial *d)
+static struct dial *dial_of(struct attempt *a)
 {
-	return d->connect.armed || d->send.armed;
+	return container_of(a->terms, struct dial, terms);
 }
 
-static void drop_socket(struct dial *d)
+static size_t under_way(const struct dial *d)
 {
-	if (d->fd >= 0)
-		ring_close_fd(d->ring, d->fd);
-	d->fd = -1;
+	size_t n = 0;
+
+	for (size_t i = 0; i < DIAL_AT_ONCE; i++)
+		n += d->attempts[i].state != ATTEMPT_NONE;
+	return n;
 }
 
-static void finish(struct dial *d)
+/* There is at most one: it is begun when nothing else is. */
+static bool chain_is_out(const struct dial *d)
 {
-	int fd = d->fd;
-
-	d->fd = -1;
-	free(d->choices);
-	d->choices = NULL;
-	d->done(d, fd);
+	for (size_t i = 0; i < DIAL_AT_ONCE; i++)
+		if (d->attempts[i].state == ATTEMPT_CONNECTING && d->attempts[i].chained)
+			return true;
+	return false;
 }
 
-/* Whether the server is to blame, and not this machine. */
-static bool is_its_fault(int error)
+/* Of all errors one is told: rather what a server answered than that its family leads nowhere. */
+static void note_error(struct dial *d, int error)
+{
+	bool nowhere = error == -ENETUNREACH || error == -EAFNOSUPPORT || error == -ECANCELED;
+
+	if (!d->error || !nowhere)
+		d->error = error;
+}
+
+/* Trouble of this machine's says nothing about the server. */
+static bool is_the_servers(int error)
 {
 	switch (error) {
 	case -ECONNREFUSED:
-	case -ETIMEDOUT:
-	case -EHOSTUNREACH:
-	case -ENETUNREACH:
 	case -ECONNRESET:
 	case -EPIPE:
+	case -ETIMEDOUT:
+	case -EHOSTUNREACH:
 		return true;
 	default:
 		return false;
 	}
 }
 
-static void give_up_attempt(struct dial *d)
+static void note_failure(struct dial *d, const struct attempt *a)
 {
-	drop_socket(d);
-	if (!d->stopped && is_its_fault(d->error))
-		server_note(d->server, &d->to, HEALTH_CONNECT_FAILED);
-	server_leave(d->server);
-	d->server = NULL;
+	char at[ADDR_TEXT];
+
+	note_error(d, a->error);
+	if (a->choice->at.sa.sa_family != AF_UNSPEC && is_the_servers(a->error))
+		server_note(a->choice->server, &a->choice->at, HEALTH_CONNECT_FAILED);
+	log_debug("backend %s: %s %s: %s", d->terms.conf->section.name, a->choice->server->host,
+		  addr_format(&a->choice->at, at), strerror(-a->error));
 }
 
-/* Both operations of the chain have ended. */
-static void settle(struct dial *d)
+static void drop_others(struct dial *d, const struct attempt *but)
 {
-	if (dial_busy(d))
-		return;
-	if (d->stopped)
-		d->error = -ECANCELED;
-	else if (d->expired && d->error)
-		d->error = -ETIMEDOUT;
-	if (!d->error) {
-		server_note(d->server, &d->to, HEALTH_WORKED);
-		finish(d);
-		return;
-	}
-	give_up_attempt(d);
-	if (d->stopped)
-		finish(d);
-	else
-		next_attempt(d);
-}
+	for (size_t i = 0; i < DIAL_AT_ONCE; i++) {
+		struct attempt *a = &d->attempts[i];
 
-static void on_connected(struct op *op, int res)
-{
-	struct dial *d = container_of(op, struct dial, connect);
-
-	if (res < 0)
-		d->error = res;
-	settle(d);
-}
-
-static void on_sent(struct op *op, int res)
-{
-	struct dial *d = container_of(op, struct dial, send);
-
-	if (res < 0) {
-		/* -ECANCELED only echoes the connect's failure. */
-		if (!d->error)
-			d->error = res;
-	} else {
-		d->header_sent += (uint16_t)res;
-		if (d->header_sent < d->header_len && !d->stopped) {
-			ring_send(d->ring, op, d->fd, d->header + d->header_sent,
-				  (size_t)(d->header_len - d->header_sent));
-			return;
-		}
-	}
-	settle(d);
-}
-
-static bool open_socket(struct dial *d)
-{
-	/* Blocking: the ring waits for the connect; with O_NONBLOCK it would not. */
-	d->fd = socket(d->to.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
-	if (d->fd < 0) {
-		d->error = -errno;
-		return false;
-	}
-	leg_options_set(d->fd, &d->plan->timeouts);
-	return true;
-}
-
-/* Starts on the next address that has a socket; after the last one, ends. */
-static void next_attempt(struct dial *d)
-{
-	while (d->attempt < d->count) {
-		d->to = d->choices[d->attempt].at;
-		d->server = d->choices[d->attempt++].server;
-		server_enter(d->server);
-		if (!open_socket(d)) {
-			give_up_attempt(d);
+		if (a == but || a->state == ATTEMPT_NONE)
 			continue;
-		}
-		d->error = 0;
-		d->expired = false;
-		d->header_sent = 0;
-		if (d->header_len)
-			ring_connect_send(d->ring, &d->connect, &d->send, d->fd, &d->to, d->header,
-					  d->header_len);
+		if (a->state == ATTEMPT_CONNECTED)
+			attempt_clear(a);
 		else
-			ring_connect(d->ring, &d->connect, d->fd, &d->to);
-		return;
+			attempt_drop(a);
 	}
-	finish(d);
 }
 
-void dial_start(struct dial *d, struct ring *ring, const struct dial_plan *plan,
-		const struct addr *client, const uint8_t *header, size_t len,
-		void (*done)(struct dial *d, int fd))
+static void win(struct dial *d, struct attempt *a)
 {
-	*d = (struct dial){ .connect.done = on_connected,
-			    .send.done = on_sent,
-			    .ring = ring,
-			    .plan = plan,
-			    .done = done,
-			    .header = header,
-			    .header_len = (uint16_t)len,
-			    .fd = -1,
-			    .error = -ENOMEM };
-	d->choices = malloc(POOL_CHOICES_MAX * sizeof(*d->choices));
-	if (d->choices)
-		d->count =
-			(uint8_t)pool_choose(plan->pool, client, plan->port, d->choices, &d->error);
-	next_attempt(d);
+	d->winner = a;
+	drop_others(d, a);
 }
 
-static void cancel(struct dial *d)
+/* A chained one that got through after another had won: its server has heard the header. */
+static bool outranks(const struct attempt *a, const struct attempt *winner)
 {
-	ring_cancel(d->ring, &d->connect);
-	ring_cancel(d->ring, &d->send);
+	return a->state == ATTEMPT_READY && winner->state == ATTEMPT_CONNECTED;
 }
 
-void dial_expire(struct dial *d)
+static struct attempt *free_place(struct dial *d)
 {
-	d->expired = true;
-	cancel(d);
+	for (size_t i = 0; i < DIAL_AT_ONCE; i++)
+		if (d->attempts[i].state == ATTEMPT_NONE)
+			return &d->attempts[i];
+	return NULL;
+}
+
+static bool may_begin(const struct dial *d, msec_t now)
+{
+	return !d->winner && !d->stopped && d->begun < d->nchoices && now < d->until;
+}
+
+/* One more, if there is an address left that has a socket. Out of descriptors, those under way may still get
+ * there, and the address waits for its turn. */
+static void begin_next(struct dial *d, msec_t now)
+{
+	struct attempt *a = free_place(d);
+	bool alone = under_way(d) == 0;
+
+	while (a && d->begun < d->nchoices) {
+		const struct choice *c = &d->choices[d->begun];
+
+		if (attempt_start(a, &d->terms, c, now, alone)) {
+			d->begun++;
+			d->chosen = c;
+			break;
+		}
+		if (!alone && (a->error == -EMFILE || a->error == -ENFILE))
+			break;
+		d->begun++;
+		d->chosen = c;
+		note_failure(d, a);
+	}
+	d->next_due = now + DIAL_STAGGER;
+}
+
+static void finish(struct dial *d)
+{
+	int fd = -1;
+
+	timer_stop(d->timers, &d->timer);
+	if (d->winner) {
+		d->chosen = d->winner->choice;
+		d->error = 0;
+		if (d->chosen->at.sa.sa_family != AF_UNSPEC)
+			server_note(d->chosen->server, &d->chosen->at, HEALTH_WORKED);
+		fd = attempt_take(d->winner);
+	} else if (d->stopped) {
+		d->error = -ECANCELED;
+	}
+	d->done(d, fd);
+}
+
+/* Something ended. */
+static void advance(struct dial *d)
+{
+	size_t n = under_way(d);
+
+	if (d->winner && d->winner->state == ATTEMPT_CONNECTED && !chain_is_out(d))
+		attempt_greet(d->winner);
+	if (n > 1 || (n == 1 && (!d->winner || d->winner->state != ATTEMPT_READY)))
+		return;
+	/* The client's socket is the relay's from here on. */
+	if (d->watch.armed)
+		ring_cancel(d->terms.ring, &d->watch);
+	else
+		finish(d);
+}
+
+static void on_failed(struct dial *d, struct attempt *a)
+{
+	msec_t now = timer_now();
+
+	if (!d->stopped && (a->error != -ECANCELED || a == d->winner))
+		note_failure(d, a);
+	if (a == d->winner)
+		d->winner = NULL;
+	attempt_clear(a);
+	if (!may_begin(d, now))
+		return;
+	begin_next(d, now);
+	timer_set(d->timers, &d->timer, d->next_due);
+}
+
+static void on_changed(struct attempt *a)
+{
+	struct dial *d = dial_of(a);
+
+	if (a->state == ATTEMPT_FAILED)
+		on_failed(d, a);
+	else if (d->stopped || (d->winner && d->winner != a && !outranks(a, d->winner)))
+		attempt_clear(a);
+	else if (d->winner != a)
+		win(d, a);
+	advance(d);
+}
+
+static void on_watched(struct op *op, int res)
+{
+	struct dial *d = container_of(op, struct dial, watch);
+
+	/* An end of stream is reported, too: it may still wait for an answer. */
+	if (res > 0 && res & (POLLERR | POLLHUP) && !d->stopped) {
+		d->client_gone = true;
+		dial_stop(d);
+	}
+	if (!op->armed)
+		advance(d);
+}
+
+static msec_t expire(struct dial *d, msec_t now)
+{
+	msec_t due = TIMER_NONE;
+
+	for (size_t i = 0; i < DIAL_AT_ONCE; i++) {
+		struct attempt *a = &d->attempts[i];
+
+		if (a->state == ATTEMPT_NONE || a->expired)
+			continue;
+		if (now >= a->due)
+			attempt_expire(a);
+		else
+			due = min_of(due, a->due);
+	}
+	return due;
+}
+
+static msec_t tick(struct timer *t, msec_t now)
+{
+	struct dial *d = container_of(t, struct dial, timer);
+	msec_t due = expire(d, now);
+
+	if (!d->watch.armed && !d->stopped && !d->winner && d->client >= 0)
+		ring_poll(d->terms.ring, &d->watch, d->client, 0);
+	if (!may_begin(d, now) || !free_place(d))
+		return due;
+	if (now >= d->next_due)
+		begin_next(d, now);
+	return min_of(due, d->next_due);
+}
+
+struct dial *dial_new(struct ring *ring, struct timers *timers, const struct dial_plan *plan,
+		      const struct choice *choices, size_t count)
+{
+	struct dial *d = malloc(sizeof(*d) + count * sizeof(*choices));
+
+	if (!d)
+		return NULL;
+	*d = (struct dial){ .terms = { .ring = ring,
+				       .conf = plan->pool->conf,
+				       .timeouts = &plan->timeouts,
+				       .changed = on_changed },
+			    .timers = timers,
+			    .timer.tick = tick,
+			    .watch.done = on_watched,
+			    .nchoices = count };
+	memcpy(d->choices, choices, count * sizeof(*choices));
+	return d;
+}
+
+void dial_start(struct dial *d, const uint8_t *header, size_t len, int client, msec_t now)
+{
+	d->terms.header = header;
+	d->terms.header_len = len;
+	d->client = client;
+	d->until = now + DIAL_ROUNDS * d->terms.conf->connect_timeout;
+	begin_next(d, now);
+	if (under_way(d))
+		timer_set(d->timers, &d->timer,
+			  now + min_of((msec_t)DIAL_STAGGER, d->terms.conf->connect_timeout));
+	else
+		finish(d);
 }
 
 void dial_stop(struct dial *d)
 {
 	d->stopped = true;
-	cancel(d);
+	timer_stop(d->timers, &d->timer);
+	for (size_t i = 0; i < DIAL_AT_ONCE; i++) {
+		struct attempt *a = &d->attempts[i];
+
+		if (a->state == ATTEMPT_CONNECTED || a->state == ATTEMPT_READY)
+			attempt_clear(a);
+		else if (a->state != ATTEMPT_NONE)
+			attempt_stop(a);
+	}
+	d->winner = NULL;
+	ring_cancel(d->terms.ring, &d->watch);
+}
+
+void dial_free(struct dial *d)
+{
+	free(d);
 }

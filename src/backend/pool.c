@@ -28,7 +28,7 @@ void pool_open(struct pool *p, const struct backend_conf *conf, struct registry 
 	for (size_t i = 0; i < p->count; i++)
 		p->at[i] = (struct pool_member){
 			.server = server_hold(registry, conf->section.name, servers->at[i].host,
-					      servers->at[i].port),
+					      servers->at[i].port, conf->via.host != NULL),
 			.weight = servers->at[i].weight,
 			.backup = servers->at[i].backup,
 		};

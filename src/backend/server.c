@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/model.h"
 #include "engine/timer.h"
 
 int registry_open(struct registry *r)
@@ -20,19 +21,27 @@ void registry_close(struct registry *r)
 	pthread_mutex_destroy(&r->lock);
 }
 
-static struct server *find(struct registry *r, const char *backend, const char *host, uint16_t port)
+static struct server *find(struct registry *r, const char *backend, const char *host, uint16_t port,
+			   bool by_proxy)
 {
 	list_each(node, &r->servers) {
 		struct server *s = container_of(node, struct server, node);
 
-		if (s->port == port && strcmp(s->backend, backend) == 0 &&
-		    strcasecmp(s->host, host) == 0)
+		if (s->port == port && s->by_proxy == by_proxy &&
+		    strcmp(s->backend, backend) == 0 && strcasecmp(s->host, host) == 0)
 			return s;
 	}
 	return NULL;
 }
 
-static struct server *add(struct registry *r, const char *backend, const char *host, uint16_t port)
+/* Of such a name a proxy knows nothing. */
+static bool is_node(const char *host)
+{
+	return strncmp(host, SERVER_TAILNET, strlen(SERVER_TAILNET)) == 0;
+}
+
+static struct server *add(struct registry *r, const char *backend, const char *host, uint16_t port,
+			  bool by_proxy)
 {
 	struct server *s = memory_zeroed(1, sizeof(*s));
 
@@ -40,23 +49,25 @@ static struct server *add(struct registry *r, const char *backend, const char *h
 	s->backend = memory_text(backend, strlen(backend));
 	s->host = memory_text(host, strlen(host));
 	s->port = port;
+	s->by_proxy = by_proxy;
 	if (addr_parse(&s->literal, host, 0))
 		addr_fold(&s->literal);
-	else
+	else if (!by_proxy || is_node(host))
 		s->name = name_hold(&r->names, host);
 	health_init(&s->health);
 	list_add(&r->servers, &s->node);
 	return s;
 }
 
-struct server *server_hold(struct registry *r, const char *backend, const char *host, uint16_t port)
+struct server *server_hold(struct registry *r, const char *backend, const char *host, uint16_t port,
+			   bool by_proxy)
 {
 	struct server *s;
 
 	pthread_mutex_lock(&r->lock);
-	s = find(r, backend, host, port);
+	s = find(r, backend, host, port, by_proxy);
 	if (!s)
-		s = add(r, backend, host, port);
+		s = add(r, backend, host, port, by_proxy);
 	s->holders++;
 	pthread_mutex_unlock(&r->lock);
 	return s;

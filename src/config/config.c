@@ -33,6 +33,11 @@ static void free_backend(struct backend_conf *b)
 	for (size_t i = 0; i < b->servers.count; i++)
 		free(b->servers.at[i].host);
 	free(b->servers.at);
+	free(b->device);
+	free(b->source.at);
+	free(b->via.host);
+	free(b->via.user);
+	free(b->via.password);
 }
 
 static void set_key(struct build *b, const struct key *k, struct section *s, const char *text,
@@ -43,6 +48,8 @@ static void set_key(struct build *b, const struct key *k, struct section *s, con
 
 	if (!value)
 		report_add(b->report, line, "%s: %s", k->name, why);
+	else if (expected && k->secret)
+		report_add(b->report, line, "%s: expected %s", k->name, expected);
 	else if (expected && strcmp(value, text) != 0)
 		/* What a variable holds may be a secret. */
 		report_add(b->report, line, "%s: what '%.80s' stands for: expected %s", k->name,

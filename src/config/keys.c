@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "config/value.h"
+#include "config/value_dial.h"
 
 static const char *set_number(const struct key *k, void *field, const char *text)
 {
@@ -58,6 +59,28 @@ static const char *set_endpoint(const struct key *k, void *field, const char *te
 {
 	(void)k;
 	return value_endpoint(text, field);
+}
+
+static const char *set_device(const struct key *k, void *field, const char *text)
+{
+	const char *wrong = value_device(text);
+
+	(void)k;
+	if (!wrong)
+		value_replace(field, text);
+	return wrong;
+}
+
+static const char *set_source(const struct key *k, void *field, const char *text)
+{
+	(void)k;
+	return value_source(text, field);
+}
+
+static const char *set_via(const struct key *k, void *field, const char *text)
+{
+	(void)k;
+	return value_via(text, field);
 }
 
 static const char *set_text(const struct key *k, void *field, const char *text)
@@ -171,7 +194,15 @@ static const struct key backend_keys[] = {
 	 .help = "PROXY protocol header to the server, so that it knows the client: off, v1, v2."},
 	{.name = "connect-timeout", .offset = FIELD(backend_conf, connect_timeout), .set = set_duration,
 	 .fallback = "5s", .min = 100, .max = 300 * SECOND,
-	 .help = "How long one address of a server may take to answer."},
+	 .help = "How long one address of a server may take to answer; the next is tried beside it after 250ms."},
+	{.name = "device", .offset = FIELD(backend_conf, device), .set = set_device, .fallback = "auto",
+	 .help = "The interface servers are dialled through; auto: tailnet addresses (100.64.0.0/10, fd7a:115c:a1e0::/48) only "
+		 "through the tailnet's, never in clear text through another; any: as routes lead."},
+	{.name = "source", .offset = FIELD(backend_conf, source), .set = set_source, .shown = "192.0.2.1", .example = true,
+	 .help = "The local address servers are dialled from, or one of each family; servers of another family are not dialled."},
+	{.name = "via", .offset = FIELD(backend_conf, via), .set = set_via, .shown = "socks5://127.0.0.1:1055", .example = true,
+	 .secret = true,
+	 .help = "A SOCKS5 proxy through which servers are dialled, such as tailscaled's without an interface; it resolves their names."},
 	TIMEOUT_KEYS(backend_conf),
 };
 

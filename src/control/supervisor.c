@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "backend/device.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "control/dispatch.h"
@@ -22,6 +23,7 @@
 struct supervisor {
 	struct desk desk;
 	int signals;
+	int devices; /* of device_open(); negative: nobody tells of changes */
 	msec_t bans_due;
 	msec_t pulse_every, pulse_due; /* for the watchdog; every 0: there is none */
 	struct inquiry pulse;
@@ -103,19 +105,23 @@ static int poll_limit(const struct supervisor *s, msec_t now)
 
 static void turn(struct supervisor *s)
 {
-	struct pollfd fds[2 + SESSIONS_MAX + 1 + 1];
+	struct pollfd fds[3 + SESSIONS_MAX + 1 + 1];
 	struct desk *d = &s->desk;
-	size_t n = sessions_poll(&d->sessions, fds + 2), web = exporter_poll(&d->exporter, fds + 2 + n);
+	size_t n = sessions_poll(&d->sessions, fds + 3),
+	       web = exporter_poll(&d->exporter, fds + 3 + n);
 
 	fds[0] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
 	fds[1] = (struct pollfd){ .fd = d->edge.replies.fd, .events = POLLIN };
-	if (poll(fds, (nfds_t)(2 + n + web), poll_limit(s, timer_now())) < 0)
+	fds[2] = (struct pollfd){ .fd = s->devices, .events = POLLIN };
+	if (poll(fds, (nfds_t)(3 + n + web), poll_limit(s, timer_now())) < 0)
 		return;
+	if (fds[2].revents)
+		device_hear(s->devices);
 	if (fds[1].revents)
 		edge_hear(&d->edge);
 	if (fds[0].revents)
 		take_signals(s);
-	sessions_run(&d->sessions, fds + 2, n, timer_now());
+	sessions_run(&d->sessions, fds + 3, n, timer_now());
 	exporter_run(&d->exporter);
 	s->bans_due = dispatch_expire(d, timer_now());
 	beat(s, timer_now());
@@ -247,6 +253,7 @@ enum supervisor_result supervisor_run(const char *file, struct config *config, s
 		fprintf(stderr, "no descriptor is left: raise the limit (ulimit -n)\n");
 		return SUPERVISOR_ENVIRONMENT;
 	}
+	s.devices = device_open();
 	ok = start(&s, config, plan);
 	if (ok)
 		serve(&s);
@@ -259,6 +266,8 @@ enum supervisor_result supervisor_run(const char *file, struct config *config, s
 	inherited_finish(&d->inherited);
 	bans_finish(&d->bans);
 	free(d->last_error);
+	if (s.devices >= 0)
+		close(s.devices);
 	close(s.signals);
 	return ok ? SUPERVISOR_DONE : SUPERVISOR_ENVIRONMENT;
 }

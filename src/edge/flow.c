@@ -33,6 +33,7 @@ static void log_flow(const struct flow *f)
 		.client = f->client,
 		.backend = f->to->backend->section.name,
 		.server = f->server,
+		.server_name = f->on && f->server.sa.sa_family == AF_UNSPEC ? f->on->host : NULL,
 		.path = flow_path_name(f),
 		.up = flow_moved(f, CLIENT),
 		.down = flow_moved(f, SERVER),
@@ -118,8 +119,8 @@ static void flow_end(struct flow *f, enum why why, bool reset)
 	timer_stop(f->flows->timers, &f->timer);
 	if (was == FLOW_RELAY)
 		relay_close(&f->relay, reset);
-	else if (was == FLOW_DIAL)
-		dial_stop(&f->dial);
+	else if (was == FLOW_DIAL && f->dial)
+		dial_stop(f->dial);
 	drop_client(f, reset);
 	screen_leave(&f->flows->screen, f->source, f->flows->host.now);
 	f->source = NULL;
@@ -192,23 +193,18 @@ static msec_t flow_tick(struct timer *t, msec_t now)
 
 	if (f->state == FLOW_RELAY)
 		return tick_relay(f, now);
-	if (f->drain_due && now >= f->drain_due) {
+	/* The dial has a clock of its own. */
+	if (f->drain_due && now >= f->drain_due)
 		flow_close(f, WHY_DRAIN);
-		return TIMER_NONE;
-	}
-	if (now < f->dial_due)
-		return min_of(f->dial_due, f->drain_due ? f->drain_due : TIMER_NONE);
-	/* The next address, if there is one, gets its own time. */
-	dial_expire(&f->dial);
-	f->dial_due = now + f->to->backend->connect_timeout;
-	return f->state == FLOW_DIAL ? f->dial_due : TIMER_NONE;
+	return f->state != FLOW_CLOSING && f->drain_due ? f->drain_due : TIMER_NONE;
 }
 
 /* Not for each flow: what fails for one fails for thousands, and their lines say it too. */
 #define COMPLAIN_EVERY 10000
 
-static void say_why_error(const struct flow *f, int error)
+static void complain(const struct flow *f, int error)
 {
+	const struct backend_conf *b = f->to->backend;
 	struct flows *fs = f->flows;
 
 	if (fs->complained && fs->host.now - fs->complained < COMPLAIN_EVERY)
@@ -218,10 +214,15 @@ static void say_why_error(const struct flow *f, int error)
 		log_warn(
 			"no source port is left towards backend %s: widen net.ipv4.ip_local_port_range, or "
 			"give the backend more addresses",
-			f->to->backend->section.name);
+			b->section.name);
+	else if (error == -ENXIO)
+		log_warn("backend %s: source: that address is none of this machine's now",
+			 b->section.name);
+	else if (error == -EPROTO)
+		log_warn("backend %s: via: what answers at %s is no SOCKS5 proxy", b->section.name,
+			 b->via.host);
 	else
-		log_warn("backend %s: connect failed: %s", f->to->backend->section.name,
-			 strerror(-error));
+		log_warn("backend %s: connect failed: %s", b->section.name, strerror(-error));
 }
 
 static void start_relay(struct flow *f, int server_fd)
@@ -230,7 +231,6 @@ static void start_relay(struct flow *f, int server_fd)
 	int client_fd = f->client_fd;
 
 	f->connect_ms = (uint32_t)(fs->host.now - f->started);
-	f->on = f->dial.server;
 	f->client_fd = -1;
 	f->relayed = true;
 	fs->ledger.accounts[f->to->account].accepted++;
@@ -241,24 +241,35 @@ static void start_relay(struct flow *f, int server_fd)
 	timer_set(fs->timers, &f->timer, tick_relay(f, fs->host.now));
 }
 
+/* Nobody was reached. */
+static void fail_dial(struct flow *f, int error)
+{
+	if (why_of_connect(error) == WHY_ERROR || error == -EPROTO)
+		complain(f, error);
+	flow_close(f, why_of_connect(error));
+}
+
 static void on_dialled(struct dial *d, int fd)
 {
-	struct flow *f = container_of(d, struct flow, dial);
+	struct flow *f = d->owner;
+	bool client_gone = d->client_gone;
 	int error = d->error;
 
 	free(f->greeting);
 	f->greeting = NULL;
-	f->server = d->to;
-	f->retries = (uint8_t)(d->attempt ? d->attempt - 1 : 0);
+	f->server = d->chosen->at;
+	f->retries = (uint8_t)(d->begun - 1);
+	f->on = fd >= 0 ? d->chosen->server : NULL;
+	dial_free(d);
+	f->dial = NULL;
 	if (f->state == FLOW_CLOSING)
 		return;
-	if (fd >= 0) {
+	if (fd >= 0)
 		start_relay(f, fd);
-		return;
-	}
-	if (why_of_connect(error) == WHY_ERROR)
-		say_why_error(f, error);
-	flow_close(f, why_of_connect(error));
+	else if (client_gone)
+		flow_close(f, WHY_CLIENT_RESET);
+	else
+		fail_dial(f, error);
 }
 
 static bool read_name(int fd, int (*call)(int, struct sockaddr *, socklen_t *), struct addr *out)
@@ -318,25 +329,49 @@ static struct flow *enroll(struct flows *fs, const struct plan_entry *plan, int 
 	return f;
 }
 
-static void start_dial(struct flow *f)
+/* Everything it needs, or nothing and a negative errno. */
+static int prepare_dial(struct flow *f)
 {
 	struct flows *fs = f->flows;
+	const struct dial_plan *plan = &f->to->dial;
 	const struct backend_conf *b = f->to->backend;
+	struct choice choices[POOL_CHOICES_MAX];
 	struct addr local = { 0 };
+	int error = 0;
+	size_t n;
 
+	n = pool_choose(plan->pool, &f->client, plan->port, choices, &error);
+	if (!n)
+		return error;
 	if (b->send_proxy != PP_OFF)
 		read_name(f->client_fd, getsockname, &local);
-	if (greeting_make(&f->greeting, b, &f->client, &local) < 0) {
-		flow_close(f, WHY_ERROR);
+	error = greeting_make(&f->greeting, b, &f->client, &local);
+	if (error)
+		return error;
+	f->dial = dial_new(fs->host.ring, fs->timers, plan, choices, n);
+	if (f->dial)
+		return 0;
+	free(f->greeting);
+	f->greeting = NULL;
+	return -ENOMEM;
+}
+
+static void start_dial(struct flow *f)
+{
+	const struct greeting *g;
+	int error = prepare_dial(f);
+
+	if (error) {
+		fail_dial(f, error);
 		return;
 	}
 	flow_enter(f, FLOW_DIAL);
-	f->dial_due = fs->host.now + b->connect_timeout;
-	timer_set(fs->timers, &f->timer,
-		  f->drain_due ? min_of(f->dial_due, f->drain_due) : f->dial_due);
-	dial_start(&f->dial, fs->host.ring, &f->to->dial, &f->client,
-		   f->greeting ? f->greeting->bytes : NULL, f->greeting ? f->greeting->len : 0,
-		   on_dialled);
+	if (f->drain_due)
+		timer_set(f->flows->timers, &f->timer, f->drain_due);
+	g = f->greeting;
+	f->dial->owner = f;
+	f->dial->done = on_dialled;
+	dial_start(f->dial, g ? g->bytes : NULL, g ? g->len : 0, f->client_fd, f->flows->host.now);
 }
 
 bool flow_screen(struct flow *f)
@@ -383,7 +418,7 @@ bool flow_reap(struct flow *f)
 {
 	struct flows *fs = f->flows;
 
-	if (f->relayed ? !relay_reap(&f->relay) : dial_busy(&f->dial))
+	if (f->relayed ? !relay_reap(&f->relay) : f->dial != NULL)
 		return false;
 	list_del(&f->node);
 	if (f->admitted)

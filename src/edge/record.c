@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 /* HAProxy configuration manual 8.5: who ended it, and in which phase: C connecting, D data. */
@@ -54,15 +55,31 @@ static void haproxy_date(msec_t ago, char *out, size_t size)
 	snprintf(out, size, "%s.%03d", text, (int)(ms % 1000));
 }
 
+/* A host name has at most 253 characters. */
+#define SERVER_TEXT 264
+
+/* Where it led; "" when nobody knows. */
+static const char *format_server(const struct record *r, char out[static SERVER_TEXT])
+{
+	char at[ADDR_TEXT];
+
+	*out = '\0';
+	if (r->server.sa.sa_family != AF_UNSPEC)
+		snprintf(out, SERVER_TEXT, "%s", addr_format(&r->server, at));
+	else if (r->server_name)
+		snprintf(out, SERVER_TEXT, "%.253s:%u", r->server_name, addr_port(&r->server));
+	return out;
+}
+
 static void haproxy_line(const struct record *r, struct line *out)
 {
-	char client[ADDR_TEXT], server[ADDR_TEXT] = "<NOSRV>", date[48], connect[16] = "-1";
+	char client[ADDR_TEXT], server[SERVER_TEXT], date[48], connect[16] = "-1";
 	int n;
 
 	haproxy_date(r->ms, date, sizeof(date));
 	addr_format_host(&r->client, client);
-	if (r->server.sa.sa_family != AF_UNSPEC)
-		addr_format(&r->server, server);
+	if (!*format_server(r, server))
+		strcpy(server, "<NOSRV>");
 	if (r->connect_ms != CONNECT_NONE)
 		snprintf(connect, sizeof(connect), "%" PRIu32, r->connect_ms);
 	line_start(out, LINE_HAPROXY);
@@ -77,7 +94,7 @@ static void haproxy_line(const struct record *r, struct line *out)
 
 void record_line(const struct record *r, enum line_format format, struct line *out)
 {
-	char text[128];
+	char text[128], server[SERVER_TEXT];
 
 	if (format == LINE_HAPROXY) {
 		haproxy_line(r, out);
@@ -90,7 +107,10 @@ void record_line(const struct record *r, enum line_format format, struct line *o
 	line_str(out, "listener", text);
 	line_addr(out, "client", &r->client);
 	line_str(out, "backend", r->backend);
-	line_addr(out, "server", &r->server);
+	if (*format_server(r, server))
+		line_str(out, "server", server);
+	else
+		line_none(out, "server");
 	line_str(out, "path", r->path);
 	line_u64(out, "up", r->up);
 	line_u64(out, "down", r->down);

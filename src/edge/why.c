@@ -18,9 +18,9 @@ static const struct {
 	[WHY_HALF_CLOSED] = { "half-closed",
 			      "one side had ended and nothing moved for `half-closed`" },
 	[WHY_HEAD_TIMEOUT] = { "head-timeout", "the client's first bytes did not come in time" },
-	[WHY_NO_ADDRESS] = { "no-address", "no server of the backend has an address" },
+	[WHY_NO_ADDRESS] = { "no-address", "no server of the backend has an address, or none that `source` can reach" },
 	[WHY_CONNECT_REFUSED] = { "connect-refused",
-				  "the server refused the connection, or no route leads to it" },
+				  "the server refused the connection, or no route or interface leads to it" },
 	[WHY_CONNECT_TIMEOUT] = { "connect-timeout",
 				  "the server did not answer within `connect-timeout`" },
 	[WHY_BACKEND_DOWN] = { "backend-down",
@@ -51,11 +51,16 @@ enum why why_of_connect(int error)
 	case -EPIPE:
 		/* It had accepted: a refusal answers the SYN with ECONNREFUSED. */
 		return WHY_SERVER_RESET;
+	case -EAFNOSUPPORT:
+		/* `source` is of another family. */
+		return WHY_NO_ADDRESS;
 	case -ECONNREFUSED:
 	case -EHOSTUNREACH:
 	case -ENETUNREACH:
 	case -EACCES:
 	case -EPERM:
+	case -ENODEV:
+	case -EPROTO:
 		return WHY_CONNECT_REFUSED;
 	default:
 		return WHY_ERROR;

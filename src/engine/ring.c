@@ -258,6 +258,14 @@ void ring_send(struct ring *r, struct op *op, int fd, const void *buf, size_t le
 	arm(sqe, op);
 }
 
+void ring_recv(struct ring *r, struct op *op, int fd, void *buf, size_t len)
+{
+	struct io_uring_sqe *sqe = next_sqe(r);
+
+	io_uring_prep_recv(sqe, fd, buf, len, 0);
+	arm(sqe, op);
+}
+
 void ring_poll(struct ring *r, struct op *op, int fd, unsigned events)
 {
 	struct io_uring_sqe *sqe = next_sqe(r);

@@ -1,322 +1,350 @@
-/* A backend becomes a connected socket: address after address, header first. */
+/* A race over the addresses of a backend: who wins, who is told, who is given up. */
 #include "backend/dial.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <poll.h>
 #include <unistd.h>
 
-#include "base/memory.h"
 #include "check.h"
+#include "support/dialler.h"
 #include "support/fds.h"
-#include "support/turns.h"
 
-static struct {
-	struct ring *ring;
-	struct backend_conf backend;
-	struct registry registry;
-	struct pool pool;
-	struct dial_plan plan;
-	struct dial dial;
-	uint8_t header[PP_WRITE_MAX];
-	int calls, fd, error, fds_before;
-} desk;
-
-static void on_done(struct dial *d, int fd)
+static bool fd_readable(int fd)
 {
-	desk.calls++;
-	desk.fd = fd;
-	desk.error = d->error;
-	cr_expect(!dial_busy(d), "nothing is under way any more");
-}
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 
-static void set_up(enum pp_version send_proxy)
-{
-	desk.ring = ring_of_test();
-	cr_assert(registry_open(&desk.registry) == 0);
-	desk.backend.section.name = "b";
-	pool_open(&desk.pool, &desk.backend, &desk.registry);
-	desk.fds_before = fds_count();
-	desk.backend.send_proxy = send_proxy;
-	desk.plan = (struct dial_plan){ .pool = &desk.pool,
-					.port = 9,
-					.timeouts = { .keepalive = 30000, .user_timeout = 90000 } };
-}
-
-static void add_address(struct addr a)
-{
-	char host[ADDR_TEXT];
-	struct pool *p = &desk.pool;
-
-	p->at = memory_grow(p->at, p->count, sizeof(*p->at));
-	p->at[p->count++] = (struct pool_member){
-		.server =
-			server_hold(&desk.registry, "b", addr_format_host(&a, host), addr_port(&a)),
-		.weight = 1,
-	};
-}
-
-static void start(void)
-{
-	struct addr src, dst;
-	size_t len;
-
-	addr_parse(&src, "203.0.113.7", 51234);
-	addr_parse(&dst, "192.0.2.1", 25);
-	len = pp_write((enum pp_version)desk.backend.send_proxy, &src, &dst, desk.header);
-	desk.calls = 0;
-	dial_start(&desk.dial, desk.ring, &desk.plan, &src, desk.header, len, on_done);
-}
-
-static bool is_done(void *arg)
-{
-	(void)arg;
-	return desk.calls > 0;
-}
-
-static void finish(void)
-{
-	cr_assert(turn_until(desk.ring, is_done, NULL), "it never ended");
-	expect_num(desk.calls, 1, "done() is called once");
-}
-
-static void tear_down(void)
-{
-	turn_for(desk.ring, 5);
-	expect_num(desk.calls, 1, "done() is called once");
-	expect_num(fds_count(), desk.fds_before, "descriptors");
-	if (desk.dial.server)
-		server_leave(desk.dial.server);
-	for (size_t i = 0; i < desk.pool.count; i++)
-		expect_num(desk.pool.at[i].server->live, 0, "connections counted");
-	pool_close(&desk.pool);
-	registry_close(&desk.registry);
-	ring_close(desk.ring);
+	return poll(&p, 1, 20) == 1;
 }
 
 Test(dial, the_first_that_answers)
 {
-	struct addr at, peer;
+	struct dialler *d;
+	struct addr at;
 	int listener;
 
-	set_up(PP_OFF);
+	d = dialler_open();
 	listener = tcp_listen(AF_INET, 4, &at);
-	add_address(tcp_closed());
-	add_address(tcp_closed());
-	add_address(at);
-	add_address(tcp_closed());
-	start();
-	finish();
-	cr_assert(desk.fd >= 0, "connected");
-	expect_num(desk.error, 0, "error");
-	cr_expect(addr_equal(&desk.dial.to, &at), "to the third");
-	peer = (struct addr){ 0 };
-	cr_expect(getpeername(desk.fd, &peer.sa, &(socklen_t){ sizeof(peer.v6) }) == 0);
-	cr_expect(addr_equal(&peer, &at), "to the third");
-	close(desk.fd);
+	dialler_add(d, tcp_closed());
+	dialler_add(d, tcp_closed());
+	dialler_add(d, at);
+	dialler_add(d, tcp_closed());
+	dialler_start(d);
+	dialler_finish(d);
+	expect_connected(d, &at);
+	close(d->fd);
 	close(listener);
-	tear_down();
+	dialler_close(d);
 }
 
 Test(dial, nobody_answers)
 {
-	set_up(PP_V2);
-	add_address(tcp_closed());
-	add_address(tcp_closed());
-	start();
-	finish();
-	expect_num(desk.fd, -1, "fd");
-	expect_num(desk.error, -ECONNREFUSED, "error");
-	tear_down();
+	struct dialler *d;
+	d = dialler_open();
+	dialler_add(d, tcp_closed());
+	dialler_add(d, tcp_closed());
+	dialler_start(d);
+	dialler_finish(d);
+	expect_failed(d, -ECONNREFUSED);
+	dialler_close(d);
 }
 
-Test(dial, no_addresses)
+/* RFC 8305: the second is begun while the first is silent, and wins; the first hears nothing. */
+Test(dial, a_black_hole_and_a_rival)
 {
-	set_up(PP_V2);
-	start();
-	expect_num(desk.calls, 1, "at once");
-	expect_num(desk.fd, -1, "fd");
-	expect_num(desk.error, POOL_NO_ADDRESS, "error");
-	tear_down();
-}
-
-Test(dial, the_listeners_port_where_the_server_names_none)
-{
-	struct addr at, without;
-	int listener;
-
-	set_up(PP_OFF);
-	listener = tcp_listen(AF_INET, 4, &at);
-	without = at;
-	addr_set_port(&without, 0);
-	add_address(without);
-	desk.plan.port = addr_port(&at);
-	start();
-	finish();
-	cr_assert(desk.fd >= 0, "connected: %d", desk.error);
-	close(desk.fd);
-	close(listener);
-	tear_down();
-}
-
-Test(dial, the_header_is_first_and_whole)
-{
-	static const char v1[] = "PROXY TCP4 203.0.113.7 192.0.2.1 51234 25\r\n";
-	static const char v2[] =
-		"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x07\xc0\0\x02\x01\xc8\x22\0\x19";
-	static const struct {
-		enum pp_version version;
-		const char *bytes;
-		size_t len;
-	} rows[] = { { PP_OFF, "", 0 },
-		     { PP_V1, v1, sizeof(v1) - 1 },
-		     { PP_V2, v2, sizeof(v2) - 1 } };
-
-	set_up(PP_OFF);
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct addr at;
-		char got[200];
-		int listener = tcp_listen(AF_INET, 4, &at), peer, error;
-		size_t n;
-
-		desk.backend.send_proxy = rows[i].version;
-		desk.pool.count = 0;
-		add_address(tcp_closed());
-		add_address(at);
-		start();
-		finish();
-		cr_assert(desk.fd >= 0);
-		cr_assert(write(desk.fd, "EHLO", 4) == 4);
-		close(desk.fd);
-		peer = accept(listener, NULL, NULL);
-		n = fd_read_all(peer, got, sizeof(got), &error);
-		expect_num(n, rows[i].len + 4, "bytes");
-		cr_expect(memcmp(got, rows[i].bytes, rows[i].len) == 0, "version %d",
-			  rows[i].version);
-		cr_expect(n >= 4 && memcmp(got + n - 4, "EHLO", 4) == 0, "then the stream");
-		close(peer);
-		close(listener);
-	}
-	tear_down();
-}
-
-Test(dial, a_black_hole_then_the_next)
-{
+	struct dialler *d;
 	int hole[HOLE_FDS], listener;
 	struct addr at;
+	char got[200];
 
-	set_up(PP_V2);
-	add_address(tcp_black_hole(hole));
+	d = dialler_open();
+	dialler_add(d, tcp_black_hole(hole));
 	listener = tcp_listen(AF_INET, 4, &at);
-	add_address(at);
-	start();
-	turn_for(desk.ring, 30);
-	expect_num(desk.calls, 0, "no answer");
-	cr_expect(dial_busy(&desk.dial), "it waits");
-	dial_expire(&desk.dial);
-	finish();
-	cr_assert(desk.fd >= 0, "the next address: %d", desk.error);
-	cr_expect(addr_equal(&desk.dial.to, &at), "the next address");
-	close(desk.fd);
+	dialler_add(d, at);
+	dialler_start(d);
+	for (int i = 0; i < 5; i++)
+		dialler_turn(d);
+	expect_num(d->calls, 0, "no answer");
+	expect_num(d->dial->begun, 1, "the rival waits for its time");
+	dialler_skip(d, DIAL_STAGGER);
+	dialler_finish(d);
+	expect_connected(d, &at);
+	close(d->fd);
+	heard(listener, got, sizeof(got));
+	expect_str(got, DIALLER_HEADER, "the winner's header");
 	close(listener);
-	for (int i = 0; i < HOLE_FDS; i++)
-		close(hole[i]);
-	tear_down();
+	close_hole(hole);
+	dialler_close(d);
 }
 
-Test(dial, only_black_holes)
+Test(dial, as_many_at_once_as_it_may)
 {
+	struct dialler *d;
 	int hole[HOLE_FDS];
 	struct addr at;
 
-	set_up(PP_V1);
+	d = dialler_open();
 	at = tcp_black_hole(hole);
-	add_address(at);
-	add_address(at);
-	start();
-	for (int i = 0; i < 2; i++) {
-		turn_for(desk.ring, 20);
-		expect_num(desk.calls, 0, "each has its own time");
-		dial_expire(&desk.dial);
+	for (int i = 0; i < DIAL_AT_ONCE + 2; i++)
+		dialler_add(d, at);
+	dialler_start(d);
+	for (size_t i = 1; i <= DIAL_AT_ONCE + 2; i++) {
+		dialler_turn(d);
+		expect_num(d->dial->begun, min_of(i, (size_t)DIAL_AT_ONCE), "begun");
+		dialler_skip(d, DIAL_STAGGER);
 	}
-	finish();
-	expect_num(desk.fd, -1, "fd");
-	expect_num(desk.error, -ETIMEDOUT, "error");
-	for (int i = 0; i < HOLE_FDS; i++)
+	/* Whose time is over makes room. */
+	dialler_skip(d, d->backend.connect_timeout);
+	for (int i = 0; i < 20 && d->dial->begun < DIAL_AT_ONCE + 2; i++)
+		dialler_turn(d);
+	expect_num(d->dial->begun, DIAL_AT_ONCE + 2, "begun");
+	dialler_skip(d, d->backend.connect_timeout);
+	dialler_finish(d);
+	expect_failed(d, -ETIMEDOUT);
+	close_hole(hole);
+	dialler_close(d);
+}
+
+/* 8 black holes, 4 at a time: what would take longer than its rounds is given up. */
+Test(dial, it_has_an_end)
+{
+	struct dialler *d;
+	int hole[HOLE_FDS], rounds = 0;
+	struct addr at;
+
+	d = dialler_open();
+	d->backend.connect_timeout = 100;
+	at = tcp_black_hole(hole);
+	for (int i = 0; i < 8; i++)
+		dialler_add(d, at);
+	dialler_start(d);
+	for (; !d->calls && rounds < 50; rounds++) {
+		dialler_skip(d, 100);
+		for (int i = 0; i < 3 && !d->calls; i++)
+			dialler_turn(d);
+	}
+	expect_failed(d, -ETIMEDOUT);
+	cr_expect(rounds >= DIAL_ROUNDS && rounds <= 2 * DIAL_ROUNDS, "%d rounds", rounds);
+	close_hole(hole);
+	dialler_close(d);
+}
+
+Test(dial, each_has_its_own_time)
+{
+	struct dialler *d;
+	int hole[HOLE_FDS];
+	struct addr at;
+
+	d = dialler_open();
+	at = tcp_black_hole(hole);
+	dialler_add(d, at);
+	dialler_add(d, at);
+	dialler_start(d);
+	dialler_skip(d, DIAL_STAGGER);
+	dialler_turn(d);
+	dialler_skip(d, d->backend.connect_timeout - DIAL_STAGGER);
+	for (int i = 0; i < 5; i++)
+		dialler_turn(d);
+	expect_num(d->calls, 0, "the second goes on");
+	dialler_skip(d, DIAL_STAGGER);
+	dialler_finish(d);
+	expect_failed(d, -ETIMEDOUT);
+	close_hole(hole);
+	dialler_close(d);
+}
+
+/* The first connects at last, header and all, in the same moment as its rival: one of them is told of the client,
+ * and that one is the winner. */
+Test(dial, both_get_through)
+{
+	struct dialler *d;
+	int hole[HOLE_FDS], listener;
+	struct addr slow, quick;
+	char got[2][200] = { "", "" };
+	bool first;
+
+	d = dialler_open();
+	slow = tcp_black_hole(hole);
+	listener = tcp_listen(AF_INET, 4, &quick);
+	dialler_add(d, slow);
+	dialler_add(d, quick);
+	dialler_start(d);
+	dialler_turn(d);
+	/* Nobody else asks any more, and there is room: the next SYN, after a second, is answered. */
+	for (int i = 2; i < HOLE_FDS; i++) {
 		close(hole[i]);
-	tear_down();
+		hole[i] = -1;
+	}
+	close(accept(hole[0], NULL, NULL));
+	cr_assert(fd_wait(hole[0]), "the kernel tries again");
+	dialler_skip(d, DIAL_STAGGER);
+	dialler_finish(d);
+	cr_assert(d->fd >= 0);
+	first = addr_equal(&d->to, &slow);
+	expect_connected(d, first ? &slow : &quick);
+	cr_assert(write(d->fd, "EHLO", 4) == 4);
+	close(d->fd);
+	heard(hole[0], got[0], sizeof(got[0]));
+	if (!first || fd_readable(listener))
+		heard(listener, got[1], sizeof(got[1]));
+	expect_str(got[!first], DIALLER_HEADER "EHLO", "the winner");
+	expect_str(got[first], "", "the loser");
+	close(listener);
+	close_hole(hole);
+	dialler_close(d);
+}
+
+Test(dial, a_refusal_makes_room_at_once)
+{
+	struct dialler *d;
+	int hole[HOLE_FDS], listener;
+	struct addr at;
+
+	d = dialler_open();
+	dialler_add(d, tcp_black_hole(hole));
+	dialler_add(d, tcp_closed());
+	listener = tcp_listen(AF_INET, 4, &at);
+	dialler_add(d, at);
+	dialler_start(d);
+	dialler_turn(d);
+	/* The second is refused, so the third does not wait for another stagger. */
+	dialler_skip(d, DIAL_STAGGER);
+	dialler_finish(d);
+	expect_connected(d, &at);
+	close(d->fd);
+	close(listener);
+	close_hole(hole);
+	dialler_close(d);
 }
 
 Test(dial, stopped_while_it_connects)
 {
+	struct dialler *d;
 	int hole[HOLE_FDS];
+	struct addr at;
 
-	set_up(PP_V2);
-	add_address(tcp_black_hole(hole));
-	add_address(tcp_closed());
-	start();
-	turn_for(desk.ring, 20);
-	dial_expire(&desk.dial);
-	dial_stop(&desk.dial);
-	dial_stop(&desk.dial);
-	finish();
-	expect_num(desk.fd, -1, "fd");
-	expect_num(desk.error, -ECANCELED, "error");
-	for (int i = 0; i < HOLE_FDS; i++)
-		close(hole[i]);
-	tear_down();
+	d = dialler_open();
+	at = tcp_black_hole(hole);
+	dialler_add(d, at);
+	dialler_add(d, at);
+	dialler_start(d);
+	dialler_skip(d, DIAL_STAGGER);
+	dialler_turn(d);
+	dial_stop(d->dial);
+	dial_stop(d->dial);
+	dialler_finish(d);
+	expect_failed(d, -ECANCELED);
+	close_hole(hole);
+	dialler_close(d);
 }
 
 /* Started and stopped before the kernel has heard of it. */
 Test(dial, stopped_at_once)
 {
+	struct dialler *d;
 	struct addr at;
 	int listener;
 
-	set_up(PP_V2);
+	d = dialler_open();
 	listener = tcp_listen(AF_INET, 4, &at);
-	add_address(at);
-	start();
-	dial_stop(&desk.dial);
-	finish();
-	expect_num(desk.fd, -1, "fd");
-	expect_num(desk.error, -ECANCELED, "error");
+	dialler_add(d, at);
+	dialler_start(d);
+	dial_stop(d->dial);
+	dialler_finish(d);
+	expect_failed(d, -ECANCELED);
 	close(listener);
-	tear_down();
+	dialler_close(d);
 }
 
 Test(dial, without_descriptors)
 {
+	struct dialler *d;
 	struct addr at;
 
-	set_up(PP_V2);
+	d = dialler_open();
 	cr_assert(tcp_listen(AF_INET, 4, &at) >= 0);
-	add_address(at);
-	add_address(at);
+	dialler_add(d, at);
+	dialler_add(d, at);
 	fds_exhaust();
-	start();
-	finish();
-	expect_num(desk.fd, -1, "fd");
-	expect_num(desk.error, -EMFILE, "error");
-	ring_close(desk.ring);
+	dialler_start(d);
+	expect_num(d->calls, 1, "at once");
+	expect_failed(d, -EMFILE);
+	ring_close(d->ring);
 }
 
-Test(dial, both_families)
+/* Those under way may still get there. */
+Test(dial, without_descriptors_for_a_rival)
 {
+	struct dialler *d;
+	int hole[HOLE_FDS], spare = dup(0);
 	struct addr at;
-	int listener;
 
-	set_up(PP_OFF);
-	listener = tcp_listen(AF_INET6, 4, &at);
-	if (listener < 0)
-		cr_skip_test("this machine has no IPv6 loopback");
-	desk.fds_before = fds_count() - 1;
-	add_address(tcp_closed());
-	add_address(at);
-	start();
-	finish();
-	cr_assert(desk.fd >= 0);
-	expect_num(desk.dial.to.sa.sa_family, AF_INET6, "family");
-	close(desk.fd);
+	d = dialler_open();
+	at = tcp_black_hole(hole);
+	dialler_add(d, at);
+	dialler_add(d, at);
+	fds_exhaust();
+	close(spare);
+	dialler_start(d);
+	dialler_turn(d);
+	dialler_skip(d, DIAL_STAGGER);
+	expect_num(d->dial->begun, 1, "it waits");
+	expect_num(d->calls, 0, "and the first goes on");
+	close(hole[1]);
+	dialler_skip(d, DIAL_STAGGER);
+	expect_num(d->dial->begun, 2, "a descriptor is back");
+	dial_stop(d->dial);
+	dialler_finish(d);
+	expect_failed(d, -ECANCELED);
+	ring_close(d->ring);
+}
+
+/* A client that resets is noticed once the dial takes its time; one that has only said all it had is not. */
+Test(dial, a_client_that_leaves)
+{
+	struct dialler *d;
+	int hole[HOLE_FDS], pair[2];
+
+	d = dialler_open();
+	dialler_add(d, tcp_black_hole(hole));
+	tcp_pair(pair);
+	d->client = pair[0];
+	dialler_start(d);
+	dialler_skip(d, DIAL_STAGGER);
+	shutdown(pair[1], SHUT_WR);
+	for (int i = 0; i < 5; i++)
+		dialler_turn(d);
+	expect_num(d->calls, 0, "an end of stream is no reason to give up");
+	fd_reset(pair[1]);
+	dialler_finish(d);
+	expect_failed(d, -ECANCELED);
+	cr_expect(d->client_gone);
+	close(pair[0]);
+	close_hole(hole);
+	dialler_close(d);
+}
+
+Test(dial, a_client_that_stays)
+{
+	struct dialler *d;
+	int hole[HOLE_FDS], pair[2], listener;
+	struct addr at;
+
+	d = dialler_open();
+	dialler_add(d, tcp_black_hole(hole));
+	listener = tcp_listen(AF_INET, 4, &at);
+	dialler_add(d, at);
+	tcp_pair(pair);
+	d->client = pair[0];
+	dialler_start(d);
+	dialler_turn(d);
+	dialler_skip(d, DIAL_STAGGER);
+	dialler_finish(d);
+	expect_connected(d, &at);
+	cr_expect(!d->client_gone);
+	close(d->fd);
+	close(pair[0]);
+	close(pair[1]);
 	close(listener);
-	tear_down();
+	close_hole(hole);
+	dialler_close(d);
 }

@@ -436,14 +436,14 @@ Test(server, one_for_all_generations)
 	struct registry r;
 
 	cr_assert(registry_open(&r) == 0);
-	a = server_hold(&r, "b", "mail.example.net", 25);
-	b = server_hold(&r, "b", "MAIL.example.net", 25);
-	c = server_hold(&r, "other", "mail.example.net", 25);
+	a = server_hold(&r, "b", "mail.example.net", 25, false);
+	b = server_hold(&r, "b", "MAIL.example.net", 25, false);
+	c = server_hold(&r, "other", "mail.example.net", 25, false);
 	cr_expect(a == b && a != c, "one for each backend, host and port");
 	cr_expect(a->name == c->name, "one name");
 	server_set_admin(a, SERVER_DRAIN);
 	server_release(a);
-	a = server_hold(&r, "b", "mail.example.net", 25);
+	a = server_hold(&r, "b", "mail.example.net", 25, false);
 	expect_num(a->admin, SERVER_DRAIN, "what the operator said");
 	server_release(a);
 	server_release(b);

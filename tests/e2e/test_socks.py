@@ -1,0 +1,159 @@
+"""`via`: servers dialled through a SOCKS5 proxy, a good one and bad ones."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import contextmanager
+from typing import Callable, Iterator
+
+import pytest
+
+from harness.edge import Edge, free_port
+from harness.header import read_header
+from harness.socks import NAME, V4, V6, Manners, SocksServer
+from harness.stand import accept, connect, echo_once, listen
+from harness.wire import MIB, UP, check_stream, ends_without_data, send_stream, together
+
+pytestmark = pytest.mark.usefixtures("binary")
+
+
+@contextmanager
+def through(via: str, server: str, keys: str = "") -> Iterator[tuple[Edge, int]]:
+    port = free_port()
+    ini = (f"[listen front]\nports = {port}\nbackend = back\n"
+           f"[backend back]\nserver = {server}\nvia = {via}\nconnect-timeout = 1s\n{keys}\n")
+    with Edge(ini) as edge:
+        yield edge, port
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_literal(address: str) -> None:
+    """The address goes to the proxy as it is; the PROXY header follows the proxy's last byte, then the stream."""
+    with listen(address) as backend, SocksServer() as proxy:
+        back = backend.getsockname()[1]
+        literal = f"[{address}]:{back}" if ":" in address else f"{address}:{back}"
+        with through(f"socks5://127.0.0.1:{proxy.port}", literal, "send-proxy = v2") as (edge, port):
+            with connect(port) as client, accept(backend) as server:
+                assert read_header(server, 2).source == client.getsockname()
+                echo_once(client, server)
+                together(lambda: send_stream(client, UP, MIB, finish=True), lambda: check_stream(server, UP, MIB))
+            edge.wait_flow(lambda flow: flow["why"] == "client-eof" and flow["up"] == str(MIB + 5))
+        assert proxy.asked == [(V6 if ":" in address else V4, address, back)]
+
+
+def test_name_is_the_proxys() -> None:
+    """A name that only the proxy can resolve is sent as a name, and nobody here asks DNS for it."""
+    name = "mailbox.tail0rig.invalid"
+    with listen() as backend:
+        back = backend.getsockname()[1]
+        with SocksServer(Manners(hosts={name: ("127.0.0.1", back)})) as proxy:
+            with through(f"socks5://localhost:{proxy.port}", f"{name}:{back}", "send-proxy = v1") as (edge, port):
+                with connect(port) as client, accept(backend) as server:
+                    assert read_header(server, 1).source == client.getsockname()
+                    echo_once(client, server)
+                    client.shutdown(socket.SHUT_WR)
+                    assert server.recv(1) == b""
+                line = edge.wait_flow(lambda flow: True)
+                assert (line["why"], line["server"]) == ("client-eof", f"{name}:{back}"), line
+                assert "does not resolve" not in edge.log()
+            assert proxy.asked == [(NAME, name, back)]
+
+
+def test_password() -> None:
+    with listen() as backend, SocksServer(Manners(user="edge", password="a:b@c%")) as proxy:
+        back = backend.getsockname()[1]
+        for secret, good in (("a%3Ab%40c%25", True), ("wrong", False)):
+            with through(f"socks5://edge:{secret}@127.0.0.1:{proxy.port}", f"127.0.0.1:{back}") as (edge, port):
+                with connect(port) as client:
+                    if good:
+                        with accept(backend) as server:
+                            echo_once(client, server)
+                            client.shutdown(socket.SHUT_WR)
+                            assert server.recv(1) == b""
+                    else:
+                        ends_without_data(client)
+                line = edge.wait_flow(lambda flow: True)
+                assert line["why"] == ("client-eof" if good else "connect-refused"), line
+                assert secret not in edge.log()
+        assert proxy.logins == [("edge", "a:b@c%"), ("edge", "wrong")]
+
+
+def bytewise(answer: bytes) -> list[bytes]:
+    return [answer[i:i + 1] for i in range(len(answer))]
+
+
+@pytest.mark.parametrize("bound", [
+    b"\x01\x7f\x00\x00\x01\x00\x19", b"\x04" + bytes(16) + b"\x00\x19", b"\x03\x04mail\x00\x19",
+    b"\x03\xff" + b"x" * 255 + b"\x00\x19", b"\x03\x00\x00\x19",
+], ids=["v4", "v6", "name", "longest", "empty"])
+def test_answers_in_pieces(bound: bytes) -> None:
+    """However the reply is cut and whatever it says of itself: not one byte of the server's first words is lost."""
+    with listen() as backend, SocksServer(Manners(bound=bound, mangle=bytewise if len(bound) < 50 else lambda a: [a])) as proxy:
+        back = backend.getsockname()[1]
+        with through(f"socks5://127.0.0.1:{proxy.port}", f"127.0.0.1:{back}") as (_, port):
+            with connect(port) as client, accept(backend) as server:
+                server.sendall(b"220 mail\r\n")
+                assert client.recv(10, socket.MSG_WAITALL) == b"220 mail\r\n"
+
+
+def test_banner_with_the_reply() -> None:
+    """The server's banner comes in one segment with the proxy's reply."""
+    with listen() as backend, SocksServer(Manners(mangle=lambda a: [a + b"220 early\r\n"] if len(a) > 2 else [a])) as proxy:
+        back = backend.getsockname()[1]
+        with through(f"socks5://127.0.0.1:{proxy.port}", f"127.0.0.1:{back}") as (_, port):
+            with connect(port) as client, accept(backend):
+                assert client.recv(11, socket.MSG_WAITALL) == b"220 early\r\n"
+
+
+HOSTILE: dict[str, tuple[Callable[[bytes], list[bytes]], str]] = {
+    "junk": (lambda answer: [b"HTTP/1.1 400 Bad Request\r\n\r\n"], "connect-refused"),
+    "junk later": (lambda answer: [answer] if len(answer) == 2 else [b"\x05\x00\x00\x07" + b"x" * 4000], "connect-refused"),
+    "nothing": (lambda answer: [], "connect-timeout"),
+    "nothing later": (lambda answer: [answer] if len(answer) == 2 else [answer[:6]], "connect-timeout"),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile(kind: str) -> None:
+    mangle, why = HOSTILE[kind]
+    with listen() as backend, SocksServer(Manners(mangle=mangle)) as proxy:
+        back = backend.getsockname()[1]
+        with through(f"socks5://127.0.0.1:{proxy.port}", f"127.0.0.1:{back}") as (edge, port):
+            before = edge.fds()
+            with connect(port) as client:
+                ends_without_data(client)
+            line = edge.wait_flow(lambda flow: True)
+            assert (line["why"], line["up"], line["down"]) == (why, "0", "0"), line
+            assert edge.fds() == before
+            if why == "connect-refused":
+                assert "no SOCKS5 proxy" in edge.log()
+
+
+@pytest.mark.parametrize("reply, why", [(1, "connect-refused"), (2, "connect-refused"), (4, "connect-refused"),
+                                        (5, "connect-refused"), (6, "connect-timeout"), (7, "error")])
+def test_reply(reply: int, why: str) -> None:
+    """What the proxy says of the server is why the flow ends."""
+    with SocksServer(Manners(reply=reply)) as proxy:
+        with through(f"socks5://127.0.0.1:{proxy.port}", "192.0.2.1:25") as (edge, port):
+            with connect(port) as client:
+                ends_without_data(client)
+            assert edge.wait_flow(lambda flow: True)["why"] == why
+
+
+def test_no_proxy_there() -> None:
+    with through(f"socks5://127.0.0.1:{free_port()}", "192.0.2.1:25") as (edge, port):
+        with connect(port) as client:
+            ends_without_data(client)
+        assert edge.wait_flow(lambda flow: True)["why"] == "connect-refused"
+
+
+def test_next_server() -> None:
+    """The proxy refuses the first server, the second is asked for through it as well."""
+    with listen() as backend, SocksServer() as proxy:
+        back = backend.getsockname()[1]
+        servers = f"127.0.0.1:{free_port()}\nserver = 127.0.0.1:{back}"
+        with through(f"socks5://127.0.0.1:{proxy.port}", servers, "send-proxy = v2") as (_, port):
+            with connect(port) as client, accept(backend) as server:
+                read_header(server, 2)
+                echo_once(client, server)
+        assert len(proxy.asked) == 2
