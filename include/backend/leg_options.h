@@ -9,4 +9,7 @@
  * stream, so they are not reported. */
 void leg_options_set(int fd, const struct timeouts *t);
 
+/* From now on no packet reaches the socket, and none that it sends leaves. 0, or negative errno. */
+int leg_options_detach(int fd);
+
 #endif

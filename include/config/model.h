@@ -11,6 +11,7 @@
 #include "base/bits.h"
 #include "base/line.h"
 #include "base/log.h"
+#include "base/net.h"
 #include "codec/pp.h"
 #include "config/lines.h"
 
@@ -101,16 +102,30 @@ struct via_conf {
 	struct addr at;
 };
 
+/* A word of `allow` or `deny`. */
+struct rule {
+	struct net net;
+	char *file; /* NULL: `net` */
+	int line;
+	uint8_t how; /* enum dismissal, if has_how */
+	bool has_how;
+};
+
+struct rules {
+	struct rule *at;
+	size_t count;
+};
+
 struct global_conf {
 	struct section section;
-	char *user;	    /* NULL: as it was started */
-	char *control;	    /* path of the control socket; NULL: none */
-	char *include;	    /* the last pattern; source.c has read them all */
+	char *user;	     /* NULL: as it was started */
+	char *control;	     /* path of the control socket; NULL: none */
+	char *include;	     /* the last pattern; source.c has read them all */
 	struct addr metrics; /* AF_UNSPEC: none */
-	uint64_t workers;   /* 0: one a core */
-	uint64_t max_flows; /* 0: what RLIMIT_NOFILE allows */
-	unsigned log;	    /* enum line_format */
-	unsigned log_level; /* enum log_level */
+	uint64_t workers;    /* 0: one a core */
+	uint64_t max_flows;  /* 0: what RLIMIT_NOFILE allows */
+	unsigned log;	     /* enum line_format */
+	unsigned log_level;  /* enum log_level */
 	msec_t drain;
 };
 
@@ -140,6 +155,8 @@ struct listen_conf {
 	uint64_t max_flows;	   /* 0: no limit */
 	uint64_t flows_per_source; /* 0: off; LIMIT_AUTO */
 	struct rate rate_per_source;
+	struct rules allow, deny;
+	unsigned deny_action, limit_action; /* enum dismissal */
 	struct timeouts timeouts;
 };
 

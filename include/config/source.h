@@ -27,4 +27,7 @@ void source_read_text(struct source *s, const char *bytes, size_t len, struct re
 
 void source_finish(struct source *s);
 
+/* "DIRECTORY OF THE FILE/NAME"; an absolute name as it is. To be freed. */
+char *source_beside(const char *file, const char *name);
+
 #endif

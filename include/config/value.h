@@ -42,6 +42,10 @@ const char *value_server(const char *text, struct servers *out);
 /* "127.0.0.1:9464", "[::1]:9464". */
 const char *value_endpoint(const char *text, struct addr *out);
 
+/* Calls `add` with each blank- or comma-separated word, until one complains; without a word, "a value". */
+const char *value_each_word(const char *text, void *out,
+			    const char *(*add)(void *out, const char *word));
+
 /* A name of a section: letters, digits, '-', '_', '.'. */
 const char *value_name(const char *text);
 

@@ -21,6 +21,7 @@ struct edge {
 	struct admit admit;
 	struct gates gates;
 	struct sources *sources;
+	msec_t lists_due;
 	struct fd_budget budget;
 	bool ending;
 };
@@ -56,6 +57,9 @@ void edge_give_sockets(struct edge *e, uid_t uid, gid_t gid);
 /* Starts the workers. Not before all privileges are what they shall be: threads inherit them.
  * False, with words for the operator. */
 bool edge_start(struct edge *e, char *why, size_t size);
+
+/* Reads again the files of allow and deny that have changed; when to look next, TIMER_NONE when there are none. */
+msec_t edge_refresh_lists(struct edge *e, msec_t now);
 
 /* Handles what workers answered; calls done() of inquiries that are complete. */
 void edge_hear(struct edge *e);

@@ -11,6 +11,7 @@
 #include "edge/plan.h"
 #include "edge/sampler.h"
 #include "edge/screen.h"
+#include "edge/tarpit.h"
 #include "edge/why.h"
 #include "engine/timer.h"
 #include "relay/relay.h"
@@ -23,6 +24,7 @@ struct flows {
 	struct ledger ledger;
 	struct screen screen;
 	struct sampler sampler;
+	struct tarpit tarpit;
 	struct list live, dying;
 	struct flow *unused; /* flows of ended connections, to be used again */
 	uint64_t next_id, id_step;
@@ -46,6 +48,7 @@ struct flow {
 	uint32_t connect_ms;
 	int client_fd; /* until the relay takes it; -1 then */
 	uint8_t state, why, retries;
+	uint8_t dismissal; /* enum dismissal: how it is turned away */
 	bool admitted, relayed;
 	struct addr client, server;
 	struct server *on;	   /* that it is connected to, and counted for */

@@ -9,6 +9,7 @@
 #include "config/model.h"
 #include "config/report.h"
 #include "edge/gate.h"
+#include "edge/lists.h"
 #include "edge/sources.h"
 #include "relay/relay.h"
 
@@ -30,6 +31,7 @@ struct plan_entry {
 	struct timeouts client; /* keepalive and user_timeout: of the client's leg */
 	struct destination *to; /* owned; in the order of the routes */
 	size_t nto;
+	const struct lists *lists;	   /* NULL: everybody may come */
 	struct source_limits limits;	   /* for clients from the internet */
 	struct source_limits limits_inner; /* for those that are not */
 	/* Filled in by generation_open(). */
@@ -44,6 +46,8 @@ struct plan_entry {
 struct plan {
 	struct plan_entry *at;
 	size_t count;
+	struct lists **lists; /* of each listener; NULL in tests */
+	size_t nlists;
 };
 
 /* Of a configuration that may have complaints already: what can be judged is judged. False,
@@ -51,6 +55,9 @@ struct plan {
  * refers to the configuration, which must outlive it. */
 bool plan_make(struct plan *p, const struct config *c, struct report *report);
 void plan_free(struct plan *p);
+
+/* Of a plan of that configuration: reads the files that allow and deny name. False, with complaints. */
+bool plan_open_lists(struct plan *p, const struct config *c, struct report *report);
 
 /* One line for each listening address. */
 void plan_print(const struct plan *p, FILE *to);

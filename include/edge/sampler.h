@@ -1,5 +1,6 @@
-/* sampler - which refused clients get a line in the log. A flood would write as many lines as there are clients: of each reason the first
- * SAMPLER_LINES in a second have one, and a line at the end of that second says how many more there were.
+/* sampler - which refused clients get a line in the log. A flood would write as many lines as there are
+ * clients: of each reason the first SAMPLER_LINES in a second have one, and a line at the end of that second
+ * says how many more there were.
  * Used by its worker only. */
 #ifndef TAILSPLICE_EDGE_SAMPLER_H
 #define TAILSPLICE_EDGE_SAMPLER_H

@@ -1,4 +1,5 @@
-/* screen - judges a new client before anything is done for it: bans, then the limits of its listener for one source.
+/* screen - judges a new client before anything is done for it: bans, then allow and deny of its listener, then its limits
+ * for one source.
  * Used by its worker only; what it reads is shared. */
 #ifndef TAILSPLICE_EDGE_SCREEN_H
 #define TAILSPLICE_EDGE_SCREEN_H
@@ -13,9 +14,14 @@ struct screen {
 	struct sources *sources; /* shared; NULL in tests: without limits */
 };
 
-/* WHY_NONE, and *source to be given back by screen_leave() when its flow ends; or why it is refused, and nothing is held. */
-enum why screen_client(struct screen *s, const struct plan_entry *plan, const struct addr *client,
-		       msec_t now, struct sources_entry **source);
+struct verdict {
+	enum why why; /* WHY_NONE: it is welcome */
+	enum dismissal how;
+};
+
+/* When it is welcome, *source is to be given back by screen_leave() when its flow ends; else nothing is held. */
+struct verdict screen_client(struct screen *s, const struct plan_entry *plan,
+			     const struct addr *client, msec_t now, struct sources_entry **source);
 
 /* Accepts NULL for the source. */
 void screen_leave(struct screen *s, struct sources_entry *source, msec_t now);

@@ -1,5 +1,7 @@
 #include "backend/leg_options.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <netinet/tcp.h>
 
 /* Between two probes, at most. */
@@ -35,4 +37,14 @@ void leg_options_set(int fd, const struct timeouts *t)
 	set(fd, IPPROTO_TCP, TCP_KEEPINTVL, (int)probe_interval(t));
 	set(fd, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
 	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)t->user_timeout);
+}
+
+/* Bound to an interface that does not exist it is in no lookup, and no route leads out (net/ipv4/inet_hashtables.c,
+ * inet_match(); ip_queue_xmit()). Needs no privilege since Linux 5.7, which a socket filter does on hardened kernels. */
+int leg_options_detach(int fd)
+{
+	const int nowhere = INT_MAX;
+
+	return setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &nowhere, sizeof(nowhere)) < 0 ? -errno
+											   : 0;
 }

@@ -7,6 +7,7 @@
 #include "base/nearest.h"
 #include "config/keys.h"
 #include "config/later.h"
+#include "config/rules.h"
 #include "config/source.h"
 #include "config/value.h"
 
@@ -25,6 +26,8 @@ static void free_listen(struct listen_conf *l)
 	free(l->bind.at);
 	free(l->target.name);
 	free(l->path);
+	rules_finish(&l->allow);
+	rules_finish(&l->deny);
 }
 
 static void free_backend(struct backend_conf *b)

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "config/rules.h"
 #include "config/value.h"
 #include "config/value_dial.h"
 
@@ -24,6 +25,18 @@ static const char *set_limit(const struct key *k, void *field, const char *text)
 static const char *set_rate(const struct key *k, void *field, const char *text)
 {
 	return value_rate(text, k->max, field);
+}
+
+static const char *set_allow(const struct key *k, void *field, const char *text)
+{
+	(void)k;
+	return rules_parse(text, false, field);
+}
+
+static const char *set_deny(const struct key *k, void *field, const char *text)
+{
+	(void)k;
+	return rules_parse(text, true, field);
 }
 
 static const char *set_choice(const struct key *k, void *field, const char *text)
@@ -177,6 +190,16 @@ static const struct key listen_keys[] = {
 	 .help = "Connections at a time of one client (IPv4 address, IPv6 /64; a /48 may have 8 times as many), or off; auto: 500 for clients from the internet on a public listener."},
 	{.name = "rate-per-source", .offset = FIELD(listen_conf, rate_per_source), .set = set_rate, .fallback = "auto", .max = 1000000,
 	 .help = "New connections of one client in a time, as 20/10s: so many at once, then as many in each such time; or off; auto: 500/10s for clients from the internet on a public listener."},
+	{.name = "allow", .offset = FIELD(listen_conf, allow), .set = set_allow, .shown = "192.0.2.0/24 file:friends.txt", .example = true,
+	 .repeats = true, .continues = true,
+	 .help = "The only clients that are let in: networks, or file:PATH with one a line, which is read anew when it changes. Of allow and deny the longest network holds."},
+	{.name = "deny", .offset = FIELD(listen_conf, deny), .set = set_deny, .shown = "drop 198.51.100.0/24 file:/var/lib/tailsplice/deny.txt", .example = true,
+	 .repeats = true, .continues = true,
+	 .help = "Clients that are refused, likewise; reset, drop or tarpit before them is what they get instead of deny-action."},
+	{.name = "deny-action", .offset = FIELD(listen_conf, deny_action), .set = set_choice, .fallback = "reset", .words = dismissal_words,
+	 .help = "What clients get that allow, deny or a ban refuses: reset, drop (the connection vanishes here, nothing is sent) or tarpit (held in silence for 30s, a number at a time)."},
+	{.name = "limit-action", .offset = FIELD(listen_conf, limit_action), .set = set_choice, .fallback = "reset", .words = dismissal_words,
+	 .help = "The same for clients over max-flows-per-source or rate-per-source."},
 	TIMEOUT_KEYS(listen_conf),
 };
 
@@ -234,6 +257,8 @@ void key_note_line(const struct key *k, void *field, int line)
 
 	if (k->set == set_server)
 		servers->at[servers->count - 1].line = line;
+	if (k->set == set_allow || k->set == set_deny)
+		rules_note_line(field, line);
 }
 
 const struct key *key_find(enum section_kind kind, const char *name)

@@ -75,8 +75,7 @@ static const char *read_file(struct reading *r, const char *file, char **bytes, 
 	return NULL;
 }
 
-/* "DIRECTORY OF THE FILE/NAME"; an absolute name as it is. To be freed. */
-static char *beside(const char *file, const char *name)
+char *source_beside(const char *file, const char *name)
 {
 	const char *slash = strrchr(file, '/');
 	char *path = NULL;
@@ -96,7 +95,7 @@ static const char *from_environment(const char *name)
 /* Its complaints name it, by lines of its own. */
 static void read_env(struct reading *r)
 {
-	char *file = beside(r->file, ".env"), *bytes = NULL;
+	char *file = source_beside(r->file, ".env"), *bytes = NULL;
 	int before = access(file, F_OK) == 0 ? lines_add(&r->report->lines, file) : 0;
 	const char *wrong;
 	size_t len;
@@ -153,7 +152,7 @@ static void include_file(struct reading *r, const char *path, int line)
 
 static void include_pattern(struct reading *r, const char *pattern, int line)
 {
-	char *path = beside(r->file, pattern);
+	char *path = source_beside(r->file, pattern);
 	glob_t found = { 0 };
 	int err = glob(path, 0, NULL, &found);
 

@@ -221,9 +221,8 @@ static const char *add_word(struct port_maps *out, const char *word)
 	return add_port(out, from, to);
 }
 
-/* Calls `add` with each blank- or comma-separated word, until one complains. */
-static const char *each_word(const char *text, void *out,
-			     const char *(*add)(void *out, const char *word))
+const char *value_each_word(const char *text, void *out,
+			    const char *(*add)(void *out, const char *word))
 {
 	char *copy = NULL, *rest, *word;
 	const char *wrong = NULL;
@@ -249,7 +248,7 @@ static const char *add_port_word(void *out, const char *word)
 const char *value_ports(const char *text, struct port_maps *out)
 {
 	size_t before = out->count;
-	const char *wrong = each_word(text, out, add_port_word);
+	const char *wrong = value_each_word(text, out, add_port_word);
 
 	if (wrong)
 		out->count = before;
@@ -276,7 +275,7 @@ static const char *add_addr_word(void *list, const char *word)
 const char *value_addrs(const char *text, struct addrs *out)
 {
 	size_t before = out->count;
-	const char *wrong = each_word(text, out, add_addr_word);
+	const char *wrong = value_each_word(text, out, add_addr_word);
 
 	if (wrong)
 		out->count = before;

@@ -24,7 +24,7 @@ struct supervisor {
 	struct desk desk;
 	int signals;
 	int devices; /* of device_open(); negative: nobody tells of changes */
-	msec_t bans_due;
+	msec_t bans_due, lists_due;
 	msec_t pulse_every, pulse_due; /* for the watchdog; every 0: there is none */
 	struct inquiry pulse;
 	bool pulse_out;
@@ -92,7 +92,7 @@ static void beat(struct supervisor *s, msec_t now)
 
 static int poll_limit(const struct supervisor *s, msec_t now)
 {
-	msec_t due = min_of(sessions_due(&s->desk.sessions), s->bans_due);
+	msec_t due = min_of(sessions_due(&s->desk.sessions), min_of(s->bans_due, s->lists_due));
 
 	due = min_of(due, exporter_due(&s->desk.exporter));
 
@@ -124,6 +124,7 @@ static void turn(struct supervisor *s)
 	sessions_run(&d->sessions, fds + 3, n, timer_now());
 	exporter_run(&d->exporter);
 	s->bans_due = dispatch_expire(d, timer_now());
+	s->lists_due = edge_refresh_lists(&d->edge, timer_now());
 	beat(s, timer_now());
 }
 

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "edge/machine.h"
 #include "engine/ring.h"
+#include "engine/timer.h"
 
 /* Milliseconds that the start waits for names. */
 #define FIRST_ANSWERS 1000
@@ -255,6 +256,51 @@ void edge_ask(struct edge *e, struct inquiry *q)
 			worker_tell(&e->workers[i], order_for(q));
 	if (!q->missing)
 		q->done(q);
+}
+
+/* What workers may still read, until each has been between two turns. */
+struct retired {
+	struct inquiry inquiry;
+	struct prefixes *set;
+};
+
+static void on_retired(struct inquiry *q)
+{
+	struct retired *r = container_of(q, struct retired, inquiry);
+
+	prefixes_put(r->set);
+	free(r);
+}
+
+static void retire(struct edge *e, struct prefixes *set)
+{
+	struct retired *r = memory_zeroed(1, sizeof(*r));
+
+	r->set = set;
+	r->inquiry.order.kind = ORDER_PING;
+	r->inquiry.done = on_retired;
+	edge_ask(e, &r->inquiry);
+}
+
+msec_t edge_refresh_lists(struct edge *e, msec_t now)
+{
+	const struct plan *p = &e->current->plan;
+	bool any = false;
+
+	for (size_t i = 0; i < p->nlists; i++)
+		any |= lists_have_files(p->lists[i]);
+	if (!any)
+		return TIMER_NONE;
+	if (now < e->lists_due)
+		return e->lists_due;
+	for (size_t i = 0; i < p->nlists; i++) {
+		struct prefixes *was = p->lists[i] ? lists_refresh(p->lists[i]) : NULL;
+
+		if (was)
+			retire(e, was);
+	}
+	e->lists_due = now + LISTS_EVERY;
+	return e->lists_due;
 }
 
 static void tell_all(struct edge *e, enum order_kind kind, const char *listener, msec_t limit)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/leg_options.h"
 #include "base/log.h"
 #include "config/profile.h"
 #include "edge/generation.h"
@@ -22,6 +23,12 @@ static void flow_enter(struct flow *f, enum flow_state next)
 		panic("flow %llx: state %d cannot follow %d", (unsigned long long)f->id, next,
 		      f->state);
 	f->state = (uint8_t)next;
+}
+
+/* Strangers can make as many of those as they like: refused, or gone before we looked. */
+static bool is_common(const struct flow *f)
+{
+	return why_is_refusal((enum why)f->why) || f->client.sa.sa_family == AF_UNSPEC;
 }
 
 static void log_flow(const struct flow *f)
@@ -49,7 +56,7 @@ static void log_flow(const struct flow *f)
 
 	if (!log_wants(LOG_INFO))
 		return;
-	if (why_is_refusal(r.why) && !sampler_wants(&f->flows->sampler, r.why, f->flows->host.now))
+	if (is_common(f) && !sampler_wants(&f->flows->sampler, r.why, f->flows->host.now))
 		return;
 	record_line(&r, log_format(), &line);
 	log_line(&line);
@@ -99,12 +106,20 @@ static void settle_accounts(struct flow *f)
 
 static void drop_client(struct flow *f, bool reset)
 {
-	if (f->client_fd < 0)
+	struct flows *fs = f->flows;
+	int fd = f->client_fd;
+
+	if (fd < 0)
 		return;
-	if (reset)
-		reset_on_close(f->client_fd);
-	ring_close_fd(f->flows->host.ring, f->client_fd);
 	f->client_fd = -1;
+	if (f->dismissal == DISMISS_TARPIT && tarpit_hold(&fs->tarpit, fd, fs->host.now))
+		return;
+	/* The reset stays here: the client believes in its connection until it sends something. */
+	if (f->dismissal == DISMISS_DROP)
+		leg_options_detach(fd);
+	if (reset)
+		reset_on_close(fd);
+	ring_close_fd(fs->host.ring, fd);
 }
 
 /* The one way out; the first reason wins. */
@@ -378,13 +393,15 @@ bool flow_screen(struct flow *f)
 {
 	struct screen *s = &f->flows->screen;
 	msec_t now = f->flows->host.now;
-	enum why why;
+	struct verdict v;
 
 	screen_leave(s, f->source, now);
-	why = screen_client(s, f->plan, &f->client, now, &f->source);
-	if (why != WHY_NONE)
-		flow_close(f, why);
-	return why == WHY_NONE;
+	v = screen_client(s, f->plan, &f->client, now, &f->source);
+	if (v.why == WHY_NONE)
+		return true;
+	f->dismissal = (uint8_t)v.how;
+	flow_close(f, v.why);
+	return false;
 }
 
 void flow_open(struct flows *fs, const struct plan_entry *plan, int fd, bool admitted,

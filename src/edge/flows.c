@@ -144,6 +144,7 @@ void flows_init(struct flows *fs, struct timers *timers, struct admit *admit, ui
 	ledger_init(&fs->ledger);
 	fs->screen.bans = NULL;
 	sampler_init(&fs->sampler, timers);
+	tarpit_init(&fs->tarpit, timers, max_of(TARPIT_MOST / step, 1));
 	list_init(&fs->live);
 	list_init(&fs->dying);
 }
@@ -158,5 +159,6 @@ void flows_finish(struct flows *fs)
 	}
 	ledger_finish(&fs->ledger);
 	sampler_finish(&fs->sampler);
+	tarpit_finish(&fs->tarpit);
 	prefixes_put(fs->screen.bans);
 }

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <unistd.h>
@@ -196,17 +195,6 @@ void listener_resume(struct listener *l)
 	arm(l);
 }
 
-/* Bound to an interface that does not exist, no SYN finds it any more, and another socket of the address or a
- * refusal takes its place; what completes a handshake finds the request that the SYN made (net/ipv4/inet_hashtables.c,
- * compute_score(); tcp_v4_syn_recv_sock()). Needs no privilege since Linux 5.7, which a socket filter does on
- * hardened kernels. */
-static void refuse_handshakes(int fd)
-{
-	const int nowhere = INT_MAX;
-
-	setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &nowhere, sizeof(nowhere));
-}
-
 void listener_leave(struct listener *l)
 {
 	if (l->closed || l->leaving.slot)
@@ -215,7 +203,9 @@ void listener_leave(struct listener *l)
 		listener_close(l);
 		return;
 	}
-	refuse_handshakes(l->fd);
+	/* No SYN finds it any more, and another socket of the address or a refusal takes its place; what completes a
+	 * handshake finds the request that the SYN made (compute_score(); tcp_v4_syn_recv_sock()). */
+	leg_options_detach(l->fd);
 	timer_set(l->timers, &l->leaving, timer_now() + LEAVE_AFTER);
 }
 

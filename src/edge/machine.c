@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "edge/admit.h"
+#include "edge/tarpit.h"
 
 /* Standard files, the log, the resolver, the signals, and some to look around with. */
 #define SPARE_FDS 18
@@ -35,10 +36,26 @@ size_t machine_workers(const struct config *c)
 	return c->global.workers ? (size_t)c->global.workers : count_cores();
 }
 
+static bool has_tarpit(const struct listen_conf *l)
+{
+	for (size_t i = 0; i < l->deny.count; i++)
+		if (l->deny.at[i].has_how && l->deny.at[i].how == DISMISS_TARPIT)
+			return true;
+	return l->deny_action == DISMISS_TARPIT || l->limit_action == DISMISS_TARPIT;
+}
+
+static size_t tarpit_fds(const struct config *c)
+{
+	for (size_t i = 0; i < c->nlistens; i++)
+		if (has_tarpit(&c->listens[i]))
+			return TARPIT_MOST;
+	return 0;
+}
+
 size_t machine_fixed_fds(const struct config *c, size_t workers, size_t listeners)
 {
 	return SPARE_FDS + (c->global.control ? CONTROL_FDS : 0) +
-	       (c->global.metrics.sa.sa_family != AF_UNSPEC ? METRICS_FDS : 0) +
+	       (c->global.metrics.sa.sa_family != AF_UNSPEC ? METRICS_FDS : 0) + tarpit_fds(c) +
 	       workers * (WORKER_FDS + 2 * listeners);
 }
 

@@ -149,11 +149,27 @@ bool plan_make(struct plan *p, const struct config *c, struct report *report)
 	return report->errors == before;
 }
 
+bool plan_open_lists(struct plan *p, const struct config *c, struct report *report)
+{
+	size_t before = report->errors;
+
+	p->lists = memory_zeroed(c->nlistens, sizeof(struct lists *));
+	p->nlists = c->nlistens;
+	for (size_t i = 0; i < c->nlistens; i++)
+		p->lists[i] = lists_open(&c->listens[i], c->file, report);
+	for (size_t i = 0; i < p->count; i++)
+		p->at[i].lists = p->lists[p->at[i].conf - c->listens];
+	return report->errors == before;
+}
+
 void plan_free(struct plan *p)
 {
 	for (size_t i = 0; i < p->count; i++)
 		free(p->at[i].to);
 	free(p->at);
+	for (size_t i = 0; i < p->nlists; i++)
+		lists_close(p->lists[i]);
+	free(p->lists);
 	*p = (struct plan){ 0 };
 }
 

@@ -10,7 +10,7 @@ static void tell(enum why why, uint64_t clients)
 		return;
 	line_start(&line, log_format());
 	line_str(&line, "level", "info");
-	line_str(&line, "msg", "more clients were refused for the same reason");
+	line_str(&line, "msg", "more connections ended like these");
 	line_str(&line, "why", why_name(why));
 	line_u64(&line, "clients", clients);
 	line_finish(&line);

@@ -14,13 +14,17 @@ static enum why count(struct screen *s, const struct plan_entry *plan, const str
 			     source);
 }
 
-enum why screen_client(struct screen *s, const struct plan_entry *plan, const struct addr *client,
-		       msec_t now, struct sources_entry **source)
+struct verdict screen_client(struct screen *s, const struct plan_entry *plan,
+			     const struct addr *client, msec_t now, struct sources_entry **source)
 {
+	struct verdict v = { WHY_DENIED, (enum dismissal)plan->conf->deny_action };
+
 	*source = NULL;
-	if (bans_hit(s->bans, client, now))
-		return WHY_DENIED;
-	return count(s, plan, client, now, source);
+	if (bans_hit(s->bans, client, now) || lists_deny(plan->lists, client, &v.how))
+		return v;
+	v.why = count(s, plan, client, now, source);
+	v.how = (enum dismissal)plan->conf->limit_action;
+	return v;
 }
 
 void screen_leave(struct screen *s, struct sources_entry *source, msec_t now)

@@ -64,7 +64,7 @@ Test(sampler, first_of_each_reason_in_a_second)
 	expect_str(heard(), "", "before the second is over");
 	timers_run(&desk.timers, 1005);
 	expect_str(heard(),
-		   "level=info msg=\"more clients were refused for the same reason\" why=denied "
+		   "level=info msg=\"more connections ended like these\" why=denied "
 		   "clients=95\n",
 		   "after it");
 	expect_num(wanted(WHY_DENIED, 100, 1006), SAMPLER_LINES, "the next second");
