@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backend/outgoing.h"
 #include "backend/pool.h"
 #include "backend/via.h"
 #include "engine/ring.h"
@@ -20,6 +21,7 @@ struct attempt;
 struct attempt_terms {
 	struct ring *ring;
 	const struct backend_conf *conf;
+	struct outgoing outgoing;
 	const struct timeouts *timeouts;
 	const uint8_t *header; /* lent until the last attempt ended */
 	size_t header_len;     /* 0: none */

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backend/outgoing.h"
 #include "base/addr.h"
 #include "base/bits.h"
 #include "codec/banner.h"
@@ -17,6 +18,7 @@
 
 struct conversation_plan {
 	struct addr to;
+	struct outgoing outgoing; /* as its backend says: outgoing_of() */
 	enum pp_version header;
 	/* Who the header says the client is. AF_UNSPEC: nobody, this machine asks on its own behalf: LOCAL in version 2;
 	 * in version 1 the connection's own addresses, since Postfix refuses UNKNOWN. */

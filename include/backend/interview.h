@@ -10,6 +10,7 @@
 
 struct interview {
 	struct addr to;
+	struct outgoing outgoing; /* the caller sets it, after interview_init() */
 	msec_t connect_timeout, timeout;
 	struct evidence evidence;
 	enum finding finding;		    /* once it is known; then leave may still be taken */

@@ -2,9 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "backend/device.h"
 #include "backend/leg_options.h"
 #include "relay/relay.h"
 
@@ -115,43 +113,13 @@ static void on_sent(struct op *op, int res)
 	settle(a);
 }
 
-/* IP_BIND_ADDRESS_NO_PORT: the port is chosen by connect(2), which may take one that leads elsewhere
- * already; bind(2) would have to find one that nothing uses. */
-static int bind_source(int fd, const struct addrs *source, int family)
-{
-	const int on = 1;
-
-	if (!source->count)
-		return 0;
-	for (size_t i = 0; i < source->count; i++) {
-		const struct addr *a = &source->at[i];
-
-		if (a->sa.sa_family != family)
-			continue;
-		setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
-		if (bind(fd, &a->sa, addr_len(a)) == 0)
-			return 0;
-		/* Of connect(2) it means that no port is left. */
-		return errno == EADDRNOTAVAIL ? -ENXIO : -errno;
-	}
-	return -EAFNOSUPPORT;
-}
-
 static int open_socket(const struct attempt_terms *t, const struct addr *to)
 {
 	/* Blocking: the ring waits for the connect; with O_NONBLOCK it would not. */
-	int fd = socket(to->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP), error;
+	int fd = outgoing_socket(&t->outgoing, to, 0);
 
-	if (fd < 0)
-		return -errno;
-	error = device_bind(fd, t->conf->device, to);
-	if (!error)
-		error = bind_source(fd, &t->conf->source, to->sa.sa_family);
-	if (error) {
-		close(fd);
-		return error;
-	}
-	leg_options_set(fd, t->timeouts);
+	if (fd >= 0)
+		leg_options_set(fd, t->timeouts);
 	return fd;
 }
 

@@ -254,10 +254,9 @@ void conversation_start(struct conversation *c, const struct conversation_plan *
 {
 	*c = (struct conversation){ .fd = -1, .events = POLLOUT, .plan = *plan, .since = now };
 	c->deadline = now + plan->connect_timeout;
-	c->fd = socket(plan->to.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-		       IPPROTO_TCP);
+	c->fd = outgoing_socket(&plan->outgoing, &plan->to, SOCK_NONBLOCK);
 	if (c->fd < 0) {
-		unreachable(c, -errno, now);
+		unreachable(c, c->fd, now);
 		return;
 	}
 	if (connect(c->fd, &plan->to.sa, addr_len(&plan->to)) == 0)

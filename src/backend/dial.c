@@ -242,6 +242,7 @@ struct dial *dial_new(struct ring *ring, struct timers *timers, const struct dia
 		return NULL;
 	*d = (struct dial){ .terms = { .ring = ring,
 				       .conf = plan->pool->conf,
+				       .outgoing = outgoing_of(plan->pool->conf),
 				       .timeouts = &plan->timeouts,
 				       .changed = on_changed },
 			    .timers = timers,

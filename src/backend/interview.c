@@ -70,6 +70,7 @@ static struct conversation_plan plan_of(const struct interview *q, enum manner m
 {
 	static const enum pp_version headers[MANNERS] = { PP_OFF, PP_V1, PP_V2, PP_V2 };
 	struct conversation_plan plan = { .to = q->to,
+					  .outgoing = q->outgoing,
 					  .header = headers[m],
 					  .expect = q->evidence.expect,
 					  .connect_timeout = q->connect_timeout,

@@ -88,6 +88,7 @@ static void add_addresses(struct survey *s, struct spot *spot, struct name *name
 		interview_init(&spot->interview, &found[i], (enum pp_version)b->send_proxy,
 			       speech_of_ports(spot->listen, spot->port), b->connect_timeout,
 			       GREETING_MS);
+		spot->interview.outgoing = outgoing_of(b);
 		add(s, spot);
 	}
 }
