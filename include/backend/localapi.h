@@ -11,9 +11,6 @@
 
 #include "base/bits.h"
 
-/* Where tailscaled's packages have it; `--socket` moves it. */
-#define LOCALAPI_SOCKET "/var/run/tailscale/tailscaled.sock"
-
 /* Of a status: some 2 KB for each node. */
 #define LOCALAPI_ANSWER_MAX (32u << 20)
 

@@ -71,6 +71,10 @@ struct target {
 /* "tailnet:NODE": a machine of the tailnet, by the name that tailscaled knows. */
 #define SERVER_TAILNET "tailnet:"
 
+/* Where tailscaled's packages have its socket; `--socket` moves it. */
+#define TAILSCALE_SOCKET "/var/run/tailscale/tailscaled.sock"
+#define TAILSCALE_OFF	 "off"
+
 /* `server = HOST[:PORT] [weight=N] [backup]` */
 struct server_conf {
 	char *host;    /* a literal, a name or tailnet:NODE */
@@ -119,6 +123,7 @@ struct rules {
 struct global_conf {
 	struct section section;
 	char *user;	     /* NULL: as it was started */
+	char *tailscale;     /* path of tailscaled's socket, or TAILSCALE_OFF */
 	char *control;	     /* path of the control socket; NULL: none */
 	char *include;	     /* the last pattern; source.c has read them all */
 	struct addr metrics; /* AF_UNSPEC: none */

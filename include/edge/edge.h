@@ -4,6 +4,7 @@
 #define TAILSPLICE_EDGE_EDGE_H
 
 #include "backend/resolver.h"
+#include "backend/tailnet.h"
 #include "edge/admit.h"
 #include "edge/bindings.h"
 #include "edge/worker.h"
@@ -13,6 +14,7 @@ struct edge {
 	struct roster roster;
 	struct registry registry;
 	struct resolver resolver;
+	struct tailnet *tailnet; /* NULL: tailscaled is not asked */
 	struct bindings bindings;
 	struct order **unsent; /* of the first configuration, until edge_start() */
 	struct worker *workers;

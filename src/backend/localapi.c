@@ -197,18 +197,30 @@ static void finished(struct localapi *l, CURL *c, CURLcode result, struct locala
 	end(l, c == l->query ? &l->query : &l->stream);
 }
 
-void localapi_turn(struct localapi *l, int wait, struct localapi_news *out)
+/* True when a request has ended. */
+static bool perform(struct localapi *l, struct localapi_news *out)
 {
 	CURLMsg *message;
 	int running, left;
+	bool any = false;
 
-	*out = (struct localapi_news){ .why = "" };
-	curl_multi_perform(l->multi, &running);
-	curl_multi_poll(l->multi, NULL, 0, wait, NULL);
 	curl_multi_perform(l->multi, &running);
 	while ((message = curl_multi_info_read(l->multi, &left)))
-		if (message->msg == CURLMSG_DONE)
+		if (message->msg == CURLMSG_DONE) {
 			finished(l, message->easy_handle, message->data.result, out);
+			any = true;
+		}
+	return any;
+}
+
+void localapi_turn(struct localapi *l, int wait, struct localapi_news *out)
+{
+	*out = (struct localapi_news){ .why = "" };
+	/* What fails at once leaves nothing to wait for. */
+	if (!perform(l, out)) {
+		curl_multi_poll(l->multi, NULL, 0, wait, NULL);
+		perform(l, out);
+	}
 	out->changed = l->changed;
 	l->changed = false;
 }

@@ -421,6 +421,7 @@ void config_free(struct config *c)
 		free_backend(&c->backends[i]);
 	free(c->global.user);
 	free(c->global.control);
+	free(c->global.tailscale);
 	free(c->global.include);
 	lines_finish(&c->lines);
 	free(c->listens);

@@ -115,6 +115,17 @@ static const char *set_socket_path(const struct key *k, void *field, const char 
 	return NULL;
 }
 
+static const char *set_tailscale(const struct key *k, void *field, const char *text)
+{
+	if (strcmp(text, TAILSCALE_OFF) == 0) {
+		value_replace(field, text);
+		return NULL;
+	}
+	return set_socket_path(k, field, text)
+		       ? "off, or the absolute path of tailscaled's socket, of at most 107 characters"
+		       : NULL;
+}
+
 /* In the order of their enums. */
 static const char *const log_words[] = { "logfmt", "json", "haproxy", NULL };
 static const char *const level_words[] = { "error", "warn", "info", "debug", NULL };
@@ -157,6 +168,8 @@ static const struct key global_keys[] = {
 	{.name = "control", .offset = FIELD(global_conf, control), .set = set_socket_path,
 	 .shown = "/run/tailsplice/control.sock", .example = true,
 	 .help = "Unix socket for `tailsplice status`, `reload` and the like; without it there is none, but as a systemd service."},
+	{.name = "tailscale", .offset = FIELD(global_conf, tailscale), .set = set_tailscale, .fallback = TAILSCALE_SOCKET,
+	 .help = "Socket of tailscaled, which tells at once when a server that is a node of the tailnet gets a new address; off: only DNS."},
 	{.name = "metrics", .offset = FIELD(global_conf, metrics), .set = set_endpoint, .shown = "127.0.0.1:9464", .example = true,
 	 .help = "Where /metrics (for Prometheus) and /health (503 while it drains) are served over HTTP; without it nowhere."},
 	{.name = "include", .offset = FIELD(global_conf, include), .set = set_text, .shown = "conf.d/*.ini",

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "control/answer_tailnet.h"
 #include "edge/why.h"
 #include "engine/timer.h"
 
@@ -219,7 +220,7 @@ json_t *answer_status(struct desk *d, const struct ledger *look)
 
 	return packed(json_pack(
 		"{s:b, s:s, s:i, s:s, s:o, s:I, s:o, s:I, s:s, s:s, "
-		"s:{s:I, s:I, s:I, s:I}, s:o, s:o, s:{s:I, s:I}, s:o, s:o, s:I, s:{s:s, s:I}, s:o, s:o}",
+		"s:{s:I, s:I, s:I, s:I}, s:o, s:o, s:{s:I, s:I}, s:o, s:o, s:I, s:{s:s, s:I}, s:o, s:o, s:o}",
 		"ok", 1, "version", TAILSPLICE_VERSION, "pid", (int)getpid(), "state",
 		d->draining ? "draining" : "running", "since", stamp(d->since), "uptime_s",
 		(json_int_t)((timer_now() - d->started) / 1000), "config", configuration(d),
@@ -231,7 +232,7 @@ json_t *answer_status(struct desk *d, const struct ledger *look)
 		(json_int_t)look->down, "rates", rates(d, look), "paths", path_use(look), "bans",
 		(json_int_t)d->bans.count, "log", "level", levels[log_level()], "dropped",
 		(json_int_t)log_dropped(), "listeners", listeners(d, look), "backends",
-		backends(d, look)));
+		backends(d, look), "tailnet", answer_tailnet(e->tailnet)));
 }
 
 static json_t *conn(const struct desk *d, const struct listing_row *r)

@@ -5,6 +5,7 @@
 
 #include "base/bits.h"
 #include "control/field.h"
+#include "control/present_tailnet.h"
 #include "control/sheet.h"
 #include "control/text.h"
 
@@ -167,8 +168,10 @@ void present_status(const json_t *answer, const struct medium *medium, FILE *to)
 	put_config(&sheet, field_object(answer, "config"));
 	put_flows(&sheet, answer);
 	put_process(&sheet, answer);
+	present_tailnet_line(&sheet, field_object(answer, "tailnet"));
 	putc('\n', to);
 	put_listeners(&sheet, field_array(answer, "listeners"), medium->bold);
 	putc('\n', to);
 	put_backends(&sheet, field_array(answer, "backends"), medium->bold);
+	present_tailnet_nodes(&sheet, field_object(answer, "tailnet"), medium->bold);
 }

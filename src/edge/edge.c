@@ -49,6 +49,21 @@ static void budget_descriptors(struct edge *e, const struct generation *g)
 	admit_set_limit(&e->admit, max);
 }
 
+/* After a reload perhaps at another socket; and there may be new names. */
+static void follow_tailnet(struct edge *e)
+{
+	const char *socket = e->current->config->global.tailscale;
+
+	if (e->tailnet && strcmp(tailnet_socket(e->tailnet), socket) == 0) {
+		tailnet_look(e->tailnet);
+		return;
+	}
+	tailnet_close(e->tailnet);
+	e->tailnet = NULL;
+	if (strcmp(socket, TAILSCALE_OFF) != 0)
+		e->tailnet = tailnet_open(socket, &e->registry.names);
+}
+
 static void set_gates(struct edge *e, const struct config *c)
 {
 	for (size_t i = 0; i < c->nlistens; i++) {
@@ -86,6 +101,8 @@ static void put_into_force(struct edge *e, struct generation *g, struct bindings
 	bindings_commit(&e->bindings, change);
 	generation_put(e->current);
 	e->current = g;
+	if (e->workers)
+		follow_tailnet(e);
 }
 
 bool edge_configure(struct edge *e, struct config *config, struct plan *plan,
@@ -150,6 +167,7 @@ static bool start_resolver(struct edge *e, char *why, size_t size)
 	int err = resolver_start(&e->resolver, &e->registry.names, (struct resolver_servers){ 0 },
 				 &words);
 
+	follow_tailnet(e);
 	if (err < 0)
 		snprintf(why, size, "DNS cannot be asked: %s", words);
 	else
@@ -353,6 +371,7 @@ void edge_close(struct edge *e)
 	free(e->unsent);
 	free(e->workers);
 	bindings_finish(&e->bindings);
+	tailnet_close(e->tailnet);
 	resolver_stop(&e->resolver);
 	generation_put(e->current);
 	registry_close(&e->registry);

@@ -11,8 +11,8 @@
 #include "edge/admit.h"
 #include "edge/tarpit.h"
 
-/* Standard files, the log, the resolver, the signals, and some to look around with. */
-#define SPARE_FDS 18
+/* Standard files, the log, the resolver, tailscaled, the signals, and some to look around with. */
+#define SPARE_FDS 24
 /* The control socket and its clients (control/sessions.h). */
 #define CONTROL_FDS 18
 /* What serves /metrics, and its clients (control/exporter.c). */

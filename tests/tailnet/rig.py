@@ -188,6 +188,30 @@ class Rig(Net):
             shutil.rmtree(self._etc(ns), ignore_errors=True)
         shutil.rmtree(self.dir, ignore_errors=True)
 
+    def restore(self) -> None:
+        """As it was made, whatever a test did."""
+        self.allow()
+        self.relay(False)
+        if SPARE in self.nodes:
+            self.nodes.pop(SPARE).stop(signal.SIGKILL)
+        if not self._is_fresh():
+            for ns in (EDGE, BACKEND):
+                if ns in self.nodes:
+                    self.nodes.pop(ns).stop(signal.SIGKILL)
+            for node in self.known():
+                self.tell("delete", ip=node["addresses"][0])
+            for ns in (EDGE, BACKEND):
+                self.add_node(ns)
+        self.acquaint()
+
+    def _is_fresh(self) -> bool:
+        try:
+            names = sorted(node["name"] for node in self.known() if node["online"])
+            return (len(self.known()) == 2 and names == [f"edge.{DOMAIN}", f"mailbox.{DOMAIN}"]
+                    and all(self.nodes[ns].is_running() and not self.nodes[ns].userspace for ns in (EDGE, BACKEND)))
+        except (KeyError, OSError, http.client.HTTPException):
+            return False
+
     # -- nodes -----------------------------------------------------------------------------------------------------
 
     def add_node(self, ns: str, *, asked: str = "", userspace: bool = False) -> Daemon:
@@ -206,6 +230,10 @@ class Rig(Net):
         address = self.nodes[BACKEND].ip4()
         wait_until(lambda: self.nodes[EDGE].peer(address), f"the edge knows {address}", timeout)
         wait_until(lambda: self.ping(address, "disco").get("Endpoint"), f"the edge reaches {address} directly", timeout)
+
+    def mailbox_hosts(self) -> list[str]:
+        """Its addresses, as they stand before a ":PORT"."""
+        return [f"[{a}]" if ":" in a else a for a in self.nodes[BACKEND].addresses()]
 
     def ping(self, address: str, kind: str = "TSMP") -> dict[str, Any]:
         query = urlencode({"ip": address, "type": kind})
