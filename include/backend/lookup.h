@@ -14,11 +14,12 @@
 struct lookup {
 	struct ares_channeldata *channel;
 	const char *servers;  /* lent: "ADDRESS:PORT,…", or NULL: those of the system */
+	int patience;	      /* milliseconds for one answer */
 	long long file_stamp; /* of resolv.conf(5), when it was read */
 };
 
-/* 0, or a negative errno with *why, a static text. */
-int lookup_open(struct lookup *l, const char *servers, const char **why);
+/* patience 0: as usual. 0, or a negative errno with *why, a static text. */
+int lookup_open(struct lookup *l, const char *servers, int patience, const char **why);
 
 /* Every question that is out is answered, as one that was not put. */
 void lookup_close(struct lookup *l);

@@ -9,9 +9,11 @@
 
 #include "backend/lookup.h"
 
-/* "ADDRESS:PORT,…" each, lent until resolver_stop(); NULL: resolv.conf(5); 100.100.100.100. */
-struct resolver_servers {
-	const char *system, *tailnet;
+/* What is not given is as it should be outside of tests. */
+struct resolver_options {
+	const char *system; /* "ADDRESS:PORT,…", lent until resolver_stop(); NULL: resolv.conf(5) */
+	const char *tailnet; /* the same; NULL: 100.100.100.100 */
+	int patience;	     /* milliseconds for one answer; 0: 2000 */
 };
 
 struct resolver {
@@ -23,7 +25,7 @@ struct resolver {
 };
 
 /* *r is zeroed. 0, or a negative errno with *why, a static text. `names` is lent until resolver_stop(). */
-int resolver_start(struct resolver *r, struct names *names, struct resolver_servers servers,
+int resolver_start(struct resolver *r, struct names *names, struct resolver_options options,
 		   const char **why);
 
 /* Waits for its end; at once when it was not started. */

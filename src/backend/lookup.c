@@ -29,14 +29,16 @@ static long long stamp_of_file(void)
 	return (long long)st.st_ino ^ ((long long)st.st_mtim.tv_sec << 20) ^ st.st_mtim.tv_nsec;
 }
 
-int lookup_open(struct lookup *l, const char *servers, const char **why)
+int lookup_open(struct lookup *l, const char *servers, int patience, const char **why)
 {
-	struct ares_options options = { .flags = ARES_FLAG_NOSEARCH,
-					.timeout = PATIENCE,
+	struct ares_options options = { .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_EDNS,
 					.tries = TRIES };
 	int status;
 
-	*l = (struct lookup){ .servers = servers, .file_stamp = stamp_of_file() };
+	*l = (struct lookup){ .servers = servers,
+			      .patience = patience ? patience : PATIENCE,
+			      .file_stamp = stamp_of_file() };
+	options.timeout = l->patience;
 	status = ares_init_options(&l->channel, &options,
 				   ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
 	if (status == ARES_SUCCESS && servers)
@@ -110,7 +112,7 @@ static const char *words_of(int status)
 	case ARES_ETIMEOUT:
 		return "no DNS server answers in time";
 	case ARES_ECONNREFUSED:
-		return "no DNS server listens (see /etc/resolv.conf)";
+		return "no DNS server has an answer: it does not listen, refuses or fails (see /etc/resolv.conf)";
 	case ARES_ESERVFAIL:
 		return "the DNS server cannot answer (SERVFAIL)";
 	case ARES_EREFUSED:

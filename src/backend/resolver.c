@@ -71,7 +71,7 @@ static void renew(struct resolver *r)
 
 	if (!lookup_is_stale(&r->system))
 		return;
-	if (lookup_open(&fresh, NULL, &why) < 0) {
+	if (lookup_open(&fresh, NULL, r->system.patience, &why) < 0) {
 		log_warn("the new resolv.conf cannot be used: %s", why);
 		return;
 	}
@@ -130,15 +130,16 @@ static void *run(void *arg)
 	return NULL;
 }
 
-int resolver_start(struct resolver *r, struct names *names, struct resolver_servers servers,
+int resolver_start(struct resolver *r, struct names *names, struct resolver_options options,
 		   const char **why)
 {
-	int err = lookup_open(&r->system, servers.system, why);
+	int err = lookup_open(&r->system, options.system, options.patience, why);
 
 	if (err < 0)
 		return err;
 	r->names = names;
-	err = lookup_open(&r->tailnet, servers.tailnet ? servers.tailnet : TAILNET_SERVER, why);
+	err = lookup_open(&r->tailnet, options.tailnet ? options.tailnet : TAILNET_SERVER,
+			  options.patience, why);
 	if (!err) {
 		*why = "no thread for DNS can be made";
 		err = -pthread_create(&r->thread, NULL, run, r);

@@ -164,7 +164,7 @@ static bool start_worker(struct edge *e, size_t i, char *why, size_t size)
 static bool start_resolver(struct edge *e, char *why, size_t size)
 {
 	const char *words;
-	int err = resolver_start(&e->resolver, &e->registry.names, (struct resolver_servers){ 0 },
+	int err = resolver_start(&e->resolver, &e->registry.names, (struct resolver_options){ 0 },
 				 &words);
 
 	follow_tailnet(e);
