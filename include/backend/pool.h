@@ -43,6 +43,9 @@ struct choice {
 void pool_open(struct pool *p, const struct backend_conf *conf, struct registry *registry);
 void pool_close(struct pool *p);
 
+/* A name of it was never answered, for good or ill. */
+bool pool_is_asking(struct pool *p);
+
 /* Where a new flow of that client is led, best first: the servers as `balance` says, their addresses behind each
  * other, families in turn. Backups only if no other server can be used. `port` holds where the server names none.
  * Returns how many; 0 with *error, one of the above. */

@@ -32,6 +32,9 @@ const char *wire_name(enum wire w);
 bool wire_is_web(enum wire w);
 bool wire_is_mail(enum wire w);
 
+/* A client of that port hears a server's words in the clear, and they are SMTP. p is not PROFILE_AUTO. */
+bool wire_greets_in_smtp(enum profile p, uint16_t port);
+
 /* 8080 and 8443: a custom, not an assignment. */
 bool wire_is_custom(uint16_t port);
 

@@ -136,11 +136,20 @@ struct global_conf {
 
 enum balance { BALANCE_FIRST, BALANCE_ROUNDROBIN, BALANCE_LEASTCONN, BALANCE_SOURCE };
 
+/* What a client gets while no server can be reached. */
+enum on_down { ON_DOWN_RESET, ON_DOWN_HOLD, ON_DOWN_SMTP_421 };
+
+struct on_down_conf {
+	unsigned kind; /* enum on_down */
+	msec_t hold;   /* for ON_DOWN_HOLD */
+};
+
 struct backend_conf {
 	struct section section;
 	struct servers servers;
-	unsigned balance;  /* enum balance */
-	msec_t slowstart; /* 0: none */
+	unsigned balance; /* enum balance */
+	struct on_down_conf on_down;
+	msec_t slowstart;    /* 0: none */
 	unsigned send_proxy; /* enum pp_version */
 	msec_t connect_timeout;
 	char *device;	     /* auto, any, or an interface */

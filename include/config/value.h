@@ -36,9 +36,6 @@ const char *value_addrs(const char *text, struct addrs *out);
 /* "NAME" or "NAME:PORT"; *out owns the name afterwards. */
 const char *value_target(const char *text, struct target *out);
 
-/* "HOST", "HOST:PORT", "[2001:db8::1]:25", "2001:db8::1", "tailnet:NODE"; then "weight=N" and "backup"; appended to *out. */
-const char *value_server(const char *text, struct servers *out);
-
 /* "127.0.0.1:9464", "[::1]:9464". */
 const char *value_endpoint(const char *text, struct addr *out);
 

@@ -46,6 +46,14 @@ void pool_close(struct pool *p)
 	pthread_mutex_destroy(&p->lock);
 }
 
+bool pool_is_asking(struct pool *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (p->at[i].server->name && !name_is_answered(p->at[i].server->name))
+			return true;
+	return false;
+}
+
 /* A server that came back gets its share of flows bit by bit. */
 static uint64_t weight_now(const struct pool *p, const struct pool_member *m)
 {

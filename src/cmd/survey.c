@@ -144,7 +144,7 @@ static void resolve(struct survey *ports, struct survey *out, struct names *ns)
 
 	for (size_t i = 0; i < ports->count; i++)
 		names[i] = hold(ns, &ports->at[i]);
-	if (resolver_start(&resolver, ns, (struct resolver_servers){ 0 }, &why) < 0)
+	if (resolver_start(&resolver, ns, (struct resolver_options){ 0 }, &why) < 0)
 		fprintf(stderr, "probe: DNS cannot be asked: %s\n", why);
 	else
 		names_wait(ns, RESOLVE_MS);

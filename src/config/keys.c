@@ -5,6 +5,7 @@
 #include "config/rules.h"
 #include "config/value.h"
 #include "config/value_dial.h"
+#include "config/value_server.h"
 
 static const char *set_number(const struct key *k, void *field, const char *text)
 {
@@ -94,6 +95,12 @@ static const char *set_via(const struct key *k, void *field, const char *text)
 {
 	(void)k;
 	return value_via(text, field);
+}
+
+static const char *set_on_down(const struct key *k, void *field, const char *text)
+{
+	(void)k;
+	return value_on_down(text, field);
 }
 
 static const char *set_text(const struct key *k, void *field, const char *text)
@@ -225,6 +232,8 @@ static const struct key backend_keys[] = {
 	 .help = "Which of several servers gets the next flow: first, roundrobin, leastconn or source (a client keeps its server)."},
 	{.name = "slowstart", .offset = FIELD(backend_conf, slowstart), .set = set_duration, .fallback = "0s",
 	 .max = HOUR, .help = "A server that came back gets its share of new flows bit by bit over this long; 0s: at once."},
+	{.name = "on-down", .offset = FIELD(backend_conf, on_down), .set = set_on_down, .fallback = "reset",
+	 .help = "What a client gets while no server can be reached: reset, hold 20s (it waits), or smtp-421 (a polite one; where no SMTP in the clear is spoken, reset)."},
 	{.name = "send-proxy", .offset = FIELD(backend_conf, send_proxy), .set = set_choice,
 	 .fallback = "off", .shown = "v2", .words = send_proxy_words,
 	 .help = "PROXY protocol header to the server, so that it knows the client: off, v1, v2."},

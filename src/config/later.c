@@ -26,8 +26,6 @@ static const struct later_key rows[] = {
 	 "Good checks in a row after which a server is up."},
 	{SECTION_BACKEND, "fall", "a number, 1 to 100", "3",
 	 "Failed checks in a row after which a server is down."},
-	{SECTION_BACKEND, "on-down", "reset, smtp-421 or `hold DURATION`", "reset",
-	 "What a client gets while no server is up."},
 	{SECTION_BACKEND, "head", "a duration, 1s to 5m", "10s",
 	 "How long a server may take for its greeting."},
 };

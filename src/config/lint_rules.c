@@ -55,6 +55,11 @@ bool wire_is_mail(enum wire w)
 	return w != WIRE_OTHER && !wire_is_web(w);
 }
 
+bool wire_greets_in_smtp(enum profile p, uint16_t port)
+{
+	return p == PROFILE_SMTP && wire_of(port) != WIRE_SMTPS;
+}
+
 bool wire_is_custom(uint16_t port)
 {
 	for (size_t i = 0; i < ARRAY_LEN(wires); i++)

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/memory.h"
+#include "config/profile.h"
 
 /* Servers of one backend that are compared with each other. */
 #define SERVERS_MAX 256
@@ -278,6 +279,31 @@ static void http_bans_edge(const struct lint *lint, const struct endpoint *e)
 					  : "web and mail stop for everybody");
 }
 
+/* A 421 that no client of the backend would understand. */
+static void farewell_unspoken(const struct lint *lint, const struct backend_conf *b)
+{
+	const struct endpoint *any = NULL;
+
+	if (b->on_down.kind != ON_DOWN_SMTP_421)
+		return;
+	for (size_t i = 0; i < lint->nendpoints; i++) {
+		const struct endpoint *e = &lint->endpoints[i];
+		enum profile p = profile_of((enum profile)e->listen->profile, e->from);
+
+		if (e->backend != b)
+			continue;
+		if (wire_greets_in_smtp(p, e->from) && wire_greets_in_smtp(p, e->port))
+			return;
+		any = any ? any : e;
+	}
+	if (any)
+		lint_say(
+			lint, LINT_WARNING, LINT_FAREWELL_UNSPOKEN, lint_at_backend(b, "on-down"),
+			"on-down: smtp-421 of [backend %s]: no port that leads here greets in SMTP (%u of "
+			"[listen %s] does not), so clients are reset; use reset or hold, or set profile = smtp",
+			b->section.name, any->from, any->listen->section.name);
+}
+
 /* Those of the same listener and server, from `first` on. */
 static size_t count_siblings(const struct lint *lint, size_t first)
 {
@@ -309,4 +335,6 @@ void lint_endpoints(const struct lint *lint)
 		}
 	}
 	proxy_disagrees(lint);
+	for (size_t i = 0; i < lint->config->nbackends; i++)
+		farewell_unspoken(lint, &lint->config->backends[i]);
 }

@@ -165,6 +165,13 @@ static const struct lint_story stories[LINT_COUNT] = {
 		"are never tried for anybody.\n"
 		"Do: shorten connect-timeout; over a tailnet a living server answers within a second, 5s is the\n"
 		"default.\n"},
+	[LINT_FAREWELL_UNSPOKEN] = {"farewell-unspoken", "on-down = smtp-421 where no SMTP is spoken in the clear",
+		"`421 4.3.2` is a word of SMTP. A sending server that is greeted with it tries again later; one that\n"
+		"is reset does the same, but some count it as a sign of a blocked or broken host. A client on 465,\n"
+		"993 or 443 waits for TLS and would take the 421 for garbage, so there, as on every other port, the\n"
+		"connection is reset.\n"
+		"Do: use smtp-421 for backends of port 25 and 587; elsewhere `hold 20s` (the client waits for the\n"
+		"server to come back) or reset. A listener on an unusual port says profile = smtp.\n"},
 	[LINT_PRIVILEGED_PORT] = {"privileged-port", "a port needs a right that this user does not have",
 		"Ports below net.ipv4.ip_unprivileged_port_start (1024 unless changed) are bound by root or with\n"
 		"CAP_NET_BIND_SERVICE. Without it `run` ends with status 2 and `cannot listen`. It is a warning,\n"

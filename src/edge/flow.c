@@ -9,100 +9,7 @@
 #include "config/profile.h"
 #include "edge/generation.h"
 #include "edge/record.h"
-
-static const unsigned may_follow[] = {
-	[FLOW_NEW] = BIT(FLOW_DIAL) | BIT(FLOW_CLOSING),
-	[FLOW_DIAL] = BIT(FLOW_RELAY) | BIT(FLOW_CLOSING),
-	[FLOW_RELAY] = BIT(FLOW_CLOSING),
-	[FLOW_CLOSING] = 0,
-};
-
-static void flow_enter(struct flow *f, enum flow_state next)
-{
-	if (!(may_follow[f->state] & BIT(next)))
-		panic("flow %llx: state %d cannot follow %d", (unsigned long long)f->id, next,
-		      f->state);
-	f->state = (uint8_t)next;
-}
-
-/* Strangers can make as many of those as they like: refused, or gone before we looked. */
-static bool is_common(const struct flow *f)
-{
-	return why_is_refusal((enum why)f->why) || f->client.sa.sa_family == AF_UNSPEC;
-}
-
-static void log_flow(const struct flow *f)
-{
-	struct record r = {
-		.flow = f->id,
-		.listener = f->plan->conf->section.name,
-		.port = addr_port(&f->plan->at),
-		.client = f->client,
-		.backend = f->to->backend->section.name,
-		.server = f->server,
-		.server_name = f->on && f->server.sa.sa_family == AF_UNSPEC ? f->on->host : NULL,
-		.path = flow_path_name(f),
-		.up = flow_moved(f, CLIENT),
-		.down = flow_moved(f, SERVER),
-		.connect_ms = f->connect_ms,
-		.ms = f->flows->host.now - f->started,
-		.why = (enum why)f->why,
-		.flows = atomic_load_explicit(&f->flows->admit->flows, memory_order_relaxed),
-		.listener_flows = f->flows->ledger.accounts[f->plan->account].live,
-		.backend_flows = f->flows->ledger.accounts[f->to->account].live,
-		.retries = f->retries,
-	};
-	struct line line;
-
-	if (!log_wants(LOG_INFO))
-		return;
-	if (is_common(f) && !sampler_wants(&f->flows->sampler, r.why, f->flows->host.now))
-		return;
-	record_line(&r, log_format(), &line);
-	log_line(&line);
-}
-
-uint64_t flow_moved(const struct flow *f, enum side from)
-{
-	return f->relayed ? f->relay.half[from].moved : 0;
-}
-
-static void leave_server(struct flow *f)
-{
-	bool by_server = f->why == WHY_SERVER_EOF || f->why == WHY_SERVER_RESET;
-
-	if (by_server && !flow_moved(f, SERVER))
-		server_note(f->on, &f->server, HEALTH_CLOSED_EARLY);
-	server_leave(f->on);
-	f->on = NULL;
-}
-
-/* The other half of enroll(). */
-static void settle_accounts(struct flow *f)
-{
-	struct ledger *l = &f->flows->ledger;
-	struct account *listener = &l->accounts[f->plan->account];
-	struct account *backend = &l->accounts[f->to->account];
-
-	l->ends[f->why]++;
-	l->up += flow_moved(f, CLIENT);
-	l->down += flow_moved(f, SERVER);
-	listener->live--;
-	listener->up += flow_moved(f, CLIENT);
-	listener->down += flow_moved(f, SERVER);
-	if (f->relayed) {
-		ledger_count_path(l, relay_path_name(&f->relay));
-		backend->live--;
-		backend->up += flow_moved(f, CLIENT);
-		backend->down += flow_moved(f, SERVER);
-		leave_server(f);
-	} else if (why_is_refusal((enum why)f->why)) {
-		l->refusals[f->why]++;
-		listener->refused++;
-	} else {
-		backend->refused++;
-	}
-}
+#include "edge/shelter.h"
 
 static void drop_client(struct flow *f, bool reset)
 {
@@ -122,6 +29,12 @@ static void drop_client(struct flow *f, bool reset)
 	ring_close_fd(fs->host.ring, fd);
 }
 
+static void leave_shelter(struct flow *f)
+{
+	f->flows->nsheltered -= f->sheltered;
+	f->sheltered = false;
+}
+
 /* The one way out; the first reason wins. */
 static void flow_end(struct flow *f, enum why why, bool reset)
 {
@@ -130,19 +43,19 @@ static void flow_end(struct flow *f, enum why why, bool reset)
 	if (was == FLOW_CLOSING)
 		return;
 	f->why = (uint8_t)why;
-	flow_enter(f, FLOW_CLOSING);
+	life_enter(f, FLOW_CLOSING);
 	timer_stop(f->flows->timers, &f->timer);
 	if (was == FLOW_RELAY)
 		relay_close(&f->relay, reset);
 	else if (was == FLOW_DIAL && f->dial)
 		dial_stop(f->dial);
+	leave_shelter(f);
 	drop_client(f, reset);
 	screen_leave(&f->flows->screen, f->source, f->flows->host.now);
 	f->source = NULL;
 	list_del(&f->node);
 	list_add(&f->flows->dying, &f->node);
-	log_flow(f);
-	settle_accounts(f);
+	life_tell(f);
 }
 
 void flow_close(struct flow *f, enum why why)
@@ -202,6 +115,35 @@ static msec_t tick_relay(struct flow *f, msec_t now)
 	return min_of(drain, min_of(f->relay.last_moved + limit, now + look));
 }
 
+static void take_shelter(struct flow *f, enum why why);
+static void start_dial(struct flow *f);
+
+static msec_t tick_farewell(struct flow *f, msec_t now)
+{
+	struct relay_host *host = &f->flows->host;
+
+	if (now < f->shelter_due &&
+	    !shelter_is_heard(f->client_fd, host->buffer, host->buffer_size))
+		return now + SHELTER_LOOK;
+	flow_end(f, (enum why)f->why, false);
+	return TIMER_NONE;
+}
+
+static msec_t tick_held(struct flow *f, msec_t now)
+{
+	enum why gone = shelter_client(f->client_fd);
+
+	if (gone != WHY_NONE)
+		flow_close(f, gone);
+	else if (now >= f->shelter_due)
+		take_shelter(f, (enum why)f->why);
+	else if (now >= f->dial_due)
+		start_dial(f);
+	else
+		return now + SHELTER_LOOK;
+	return TIMER_NONE;
+}
+
 static msec_t flow_tick(struct timer *t, msec_t now)
 {
 	struct flow *f = container_of(t, struct flow, timer);
@@ -211,6 +153,10 @@ static msec_t flow_tick(struct timer *t, msec_t now)
 	/* The dial has a clock of its own. */
 	if (f->drain_due && now >= f->drain_due)
 		flow_close(f, WHY_DRAIN);
+	if (f->state == FLOW_FAREWELL)
+		return tick_farewell(f, now);
+	if (f->state == FLOW_HELD)
+		return tick_held(f, now);
 	return f->state != FLOW_CLOSING && f->drain_due ? f->drain_due : TIMER_NONE;
 }
 
@@ -245,15 +191,52 @@ static void start_relay(struct flow *f, int server_fd)
 	struct flows *fs = f->flows;
 	int client_fd = f->client_fd;
 
+	leave_shelter(f);
+	free(f->greeting);
+	f->greeting = NULL;
 	f->connect_ms = (uint32_t)(fs->host.now - f->started);
 	f->client_fd = -1;
 	f->relayed = true;
 	fs->ledger.accounts[f->to->account].accepted++;
 	fs->ledger.accounts[f->to->account].live++;
 	latency_note(&fs->ledger.accounts[f->to->account].connects, f->connect_ms);
-	flow_enter(f, FLOW_RELAY);
+	life_enter(f, FLOW_RELAY);
 	relay_start(&f->relay, &fs->host, f->plan->path, client_fd, server_fd);
 	timer_set(fs->timers, &f->timer, tick_relay(f, fs->host.now));
+}
+
+static void say_farewell(struct flow *f)
+{
+	life_enter(f, FLOW_FAREWELL);
+	shelter_say_farewell(f->client_fd);
+	f->shelter_due = f->flows->host.now + shelter_patience(f);
+}
+
+/* No server can be reached, for that reason: it is what the log says in the end, whatever comes before the end. */
+static void take_shelter(struct flow *f, enum why why)
+{
+	enum shelter offer = shelter_offer(f, why);
+	msec_t now = f->flows->host.now;
+
+	if (offer == SHELTER_NONE || (f->held && offer == SHELTER_HOLD && now >= f->shelter_due)) {
+		flow_close(f, why);
+		return;
+	}
+	f->flows->nsheltered += !f->sheltered;
+	f->sheltered = true;
+	f->why = (uint8_t)why;
+	if (offer == SHELTER_FAREWELL) {
+		say_farewell(f);
+	} else {
+		if (f->state != FLOW_HELD)
+			life_enter(f, FLOW_HELD);
+		if (!f->held) {
+			f->held = now;
+			f->shelter_due = now + shelter_patience(f);
+		}
+		f->dial_due = now + shelter_pause(why, f->held, now);
+	}
+	timer_set(f->flows->timers, &f->timer, now + SHELTER_LOOK);
 }
 
 /* Nobody was reached. */
@@ -261,7 +244,7 @@ static void fail_dial(struct flow *f, int error)
 {
 	if (why_of_connect(error) == WHY_ERROR || error == -EPROTO)
 		complain(f, error);
-	flow_close(f, why_of_connect(error));
+	take_shelter(f, why_of_connect(error));
 }
 
 static void on_dialled(struct dial *d, int fd)
@@ -270,8 +253,6 @@ static void on_dialled(struct dial *d, int fd)
 	bool client_gone = d->client_gone;
 	int error = d->error;
 
-	free(f->greeting);
-	f->greeting = NULL;
 	f->server = d->chosen->at;
 	f->retries = (uint8_t)(d->begun - 1);
 	f->on = fd >= 0 ? d->chosen->server : NULL;
@@ -360,15 +341,12 @@ static int prepare_dial(struct flow *f)
 		return error;
 	if (b->send_proxy != PP_OFF)
 		read_name(f->client_fd, getsockname, &local);
-	error = greeting_make(&f->greeting, b, &f->client, &local);
+	if (!f->greeting)
+		error = greeting_make(&f->greeting, b, &f->client, &local);
 	if (error)
 		return error;
 	f->dial = dial_new(fs->host.ring, fs->timers, plan, choices, n);
-	if (f->dial)
-		return 0;
-	free(f->greeting);
-	f->greeting = NULL;
-	return -ENOMEM;
+	return f->dial ? 0 : -ENOMEM;
 }
 
 static void start_dial(struct flow *f)
@@ -380,7 +358,7 @@ static void start_dial(struct flow *f)
 		fail_dial(f, error);
 		return;
 	}
-	flow_enter(f, FLOW_DIAL);
+	life_enter(f, FLOW_DIAL);
 	if (f->drain_due)
 		timer_set(f->flows->timers, &f->timer, f->drain_due);
 	g = f->greeting;
@@ -437,6 +415,7 @@ bool flow_reap(struct flow *f)
 
 	if (f->relayed ? !relay_reap(&f->relay) : f->dial != NULL)
 		return false;
+	free(f->greeting);
 	list_del(&f->node);
 	if (f->admitted)
 		gate_leave(f->plan->gate, fs->admit);
@@ -457,13 +436,9 @@ void flow_drain(struct flow *f, msec_t due)
 const char *flow_state_name(const struct flow *f)
 {
 	static const char *const names[] = {
-		[FLOW_NEW] = "new", [FLOW_DIAL] = "dial", [FLOW_RELAY] = "relay", [FLOW_CLOSING] = "closing"
+		[FLOW_NEW] = "new",	      [FLOW_DIAL] = "dial",   [FLOW_HELD] = "held",
+		[FLOW_FAREWELL] = "farewell", [FLOW_RELAY] = "relay", [FLOW_CLOSING] = "closing"
 	};
 
 	return names[f->state];
-}
-
-const char *flow_path_name(const struct flow *f)
-{
-	return f->relayed ? relay_path_name(&f->relay) : f->plan->path->name;
 }

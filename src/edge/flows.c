@@ -140,6 +140,7 @@ void flows_init(struct flows *fs, struct timers *timers, struct admit *admit, ui
 	fs->unused = NULL;
 	fs->count = 0;
 	fs->complained = 0;
+	fs->nsheltered = 0;
 	list_init(&fs->host.runnable);
 	ledger_init(&fs->ledger);
 	fs->screen.bans = NULL;

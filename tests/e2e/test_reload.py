@@ -298,7 +298,6 @@ def test_bad_files_change_nothing(sock_file: Path) -> None:
             (good + "; " + "x" * 10_000_000 + "\n", ["larger than 4 MiB"]),
             (good.replace(front, f"{front} {free} {busy}"), [f"127.0.0.1:{busy}: Address already in use"]),
             (good.replace("bind = 127.0.0.1", "bind = 127.0.0.1 192.0.2.77"), ["192.0.2.77", "Cannot assign requested address (no interface has this address)"]),
-            (good.replace("server = 127.0.0.1", "server = no-such-host.invalid"), ["no-such-host.invalid"]),
             (good.replace("server = 127.0.0.1", "server = ${TAILSPLICE_TEST_UNSET}"), ["${TAILSPLICE_TEST_UNSET} is not set"]),
             (good + "idle = 3\nconnect-timeout = soon\n", ["idle: '3'", "connect-timeout: 'soon'"]),
         ]:
@@ -321,7 +320,7 @@ def test_bad_files_change_nothing(sock_file: Path) -> None:
             file.symlink_to(file)
             is_refused(it, sock_file, "Too many levels of symbolic links")
         status = ask(sock_file, "status")
-        assert status["config"]["failed_reloads"] == 30 and status["config"]["reloads"] == 15, status["config"]
+        assert status["config"]["failed_reloads"] == 28 and status["config"]["reloads"] == 14, status["config"]
 
 
 def test_without_descriptors_nothing_changes(sock_file: Path) -> None:

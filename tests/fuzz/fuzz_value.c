@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "config/value_server.h"
 #include "fuzz.h"
 
 static void read_lists(const char *text, uint8_t kind)
@@ -23,6 +24,7 @@ static void read_names(const char *text, uint8_t kind)
 {
 	struct target target = { 0 };
 	struct servers servers = { 0 };
+	struct on_down_conf down;
 
 	if (kind == 2 && !value_target(text, &target))
 		MUST(target.name[0]);
@@ -30,6 +32,8 @@ static void read_names(const char *text, uint8_t kind)
 		MUST(servers.count == 1 && servers.at[0].host[0]);
 		free(servers.at[0].host);
 	}
+	if (kind == 3 && !value_on_down(text, &down))
+		MUST((down.kind == ON_DOWN_HOLD) == (down.hold != 0));
 	free(target.name);
 	free(servers.at);
 }

@@ -166,6 +166,13 @@ static const struct row rows[] = {
 	{ LINT_CONNECT_PATIENCE, 7, 1,
 	  LISTEN("a", "ports = 26\n") TO("server = 100.64.0.3\nconnect-timeout = 150s\n"),
 	  LISTEN("a", "ports = 26\n") TO("server = 100.64.0.3\nconnect-timeout = 149s\n") },
+	{ LINT_FAREWELL_UNSPOKEN, 6, 1, LISTEN("a", "ports = 465 993\n") TO("on-down = smtp-421\n" V2),
+	  LISTEN("a", "ports = 465 993 587\n") TO("on-down = smtp-421\n" V2) },
+	{ LINT_FAREWELL_UNSPOKEN, 6, 1, LISTEN("a", "ports = 26\n") TO("on-down = smtp-421\n" V2),
+	  LISTEN("a", "ports = 26\nprofile = smtp\n") TO("on-down = smtp-421\n" V2) },
+	{ LINT_FAREWELL_UNSPOKEN, 7, 1,
+	  LISTEN("a", "ports = 26>465\nprofile = smtp\n") TO("on-down = smtp-421\n" V2),
+	  LISTEN("a", "ports = 993\n") TO("on-down = hold 5s\n" V2) },
 };
 
 static void judge(const char *text, const struct lint_facts *facts, struct report *report)

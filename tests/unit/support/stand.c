@@ -18,8 +18,9 @@ static void make_plan(struct stand *s, const struct addr *server)
 
 	snprintf(
 		text, sizeof(text),
-		"[listen a]\nports = %u\nbind = 127.0.0.1\nbackend = b\n[backend b]\nserver = %s\n%s",
-		addr_port(&s->at), addr_format(server, to), s->backend_keys ? s->backend_keys : "");
+		"[listen a]\nports = %u\nbind = 127.0.0.1\nbackend = b\n%s[backend b]\nserver = %s\n%s",
+		addr_port(&s->at), s->listen_keys ? s->listen_keys : "", addr_format(server, to),
+		s->backend_keys ? s->backend_keys : "");
 	s->config = config_of(text);
 	report_init(&report, "test.ini");
 	cr_assert(plan_make(&s->plan, s->config, &report) && s->plan.count == 1);
@@ -41,9 +42,7 @@ static void start_worker(struct stand *s, size_t i)
 	int fd = listener_open(&s->plan.at[0]);
 
 	cr_assert(fd >= 0, "listen: %d", fd);
-	*w = (struct worker){
-		.admit = &s->admit, .index = i, .of = s->nworkers, .pipes_budget = 8
-	};
+	*w = (struct worker){ .admit = &s->admit, .index = i, .of = s->nworkers, .pipes_budget = 8 };
 	cr_assert(worker_start(w) == 0);
 	o->serve.at = memory_zeroed(1, sizeof(*o->serve.at));
 	o->serve.at[o->serve.count++] = (struct order_place){ .plan = &s->plan.at[0], .fd = fd };

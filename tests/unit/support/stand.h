@@ -11,6 +11,7 @@ struct stand {
 	/* May be set before stand_start(). */
 	size_t nworkers, max_flows;
 	msec_t idle, half_closed, drain;
+	const char *listen_keys;  /* more lines of [listen a] */
 	const char *backend_keys; /* more lines of [backend b] */
 
 	/* Where clients connect to. */

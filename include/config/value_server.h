@@ -1,0 +1,14 @@
+/* value_server - parsers of the values that say which servers a backend has, and what follows when none can be reached. As
+ * in value.h: each answers NULL, or in words what was expected; then the field is unchanged. They accept any bytes. */
+#ifndef TAILSPLICE_CONFIG_VALUE_SERVER_H
+#define TAILSPLICE_CONFIG_VALUE_SERVER_H
+
+#include "config/model.h"
+
+/* "HOST", "HOST:PORT", "[2001:db8::1]:25", "2001:db8::1", "tailnet:NODE"; then "weight=N" and "backup"; appended to *out. */
+const char *value_server(const char *text, struct servers *out);
+
+/* "reset", "smtp-421", "hold DURATION". */
+const char *value_on_down(const char *text, struct on_down_conf *out);
+
+#endif

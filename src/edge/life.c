@@ -1,0 +1,111 @@
+#include "edge/life.h"
+
+#include "base/log.h"
+#include "edge/record.h"
+
+static const unsigned may_follow[] = {
+	[FLOW_NEW] = BIT(FLOW_DIAL) | BIT(FLOW_HELD) | BIT(FLOW_FAREWELL) | BIT(FLOW_CLOSING),
+	[FLOW_DIAL] = BIT(FLOW_HELD) | BIT(FLOW_FAREWELL) | BIT(FLOW_RELAY) | BIT(FLOW_CLOSING),
+	[FLOW_HELD] = BIT(FLOW_DIAL) | BIT(FLOW_FAREWELL) | BIT(FLOW_CLOSING),
+	[FLOW_FAREWELL] = BIT(FLOW_CLOSING),
+	[FLOW_RELAY] = BIT(FLOW_CLOSING),
+	[FLOW_CLOSING] = 0,
+};
+
+void life_enter(struct flow *f, enum flow_state next)
+{
+	if (!(may_follow[f->state] & BIT(next)))
+		panic("flow %llx: state %d cannot follow %d", (unsigned long long)f->id, next,
+		      f->state);
+	f->state = (uint8_t)next;
+}
+
+const char *flow_path_name(const struct flow *f)
+{
+	return f->relayed ? relay_path_name(&f->relay) : f->plan->path->name;
+}
+
+/* Strangers can make as many of those as they like: refused, or gone before we looked. */
+static bool is_common(const struct flow *f)
+{
+	return why_is_refusal((enum why)f->why) || f->client.sa.sa_family == AF_UNSPEC;
+}
+
+static void log_flow(const struct flow *f)
+{
+	struct record r = {
+		.flow = f->id,
+		.listener = f->plan->conf->section.name,
+		.port = addr_port(&f->plan->at),
+		.client = f->client,
+		.backend = f->to->backend->section.name,
+		.server = f->server,
+		.server_name = f->on && f->server.sa.sa_family == AF_UNSPEC ? f->on->host : NULL,
+		.path = flow_path_name(f),
+		.up = flow_moved(f, CLIENT),
+		.down = flow_moved(f, SERVER),
+		.connect_ms = f->connect_ms,
+		.ms = f->flows->host.now - f->started,
+		.why = (enum why)f->why,
+		.flows = atomic_load_explicit(&f->flows->admit->flows, memory_order_relaxed),
+		.listener_flows = f->flows->ledger.accounts[f->plan->account].live,
+		.backend_flows = f->flows->ledger.accounts[f->to->account].live,
+		.retries = f->retries,
+	};
+	struct line line;
+
+	if (!log_wants(LOG_INFO))
+		return;
+	if (is_common(f) && !sampler_wants(&f->flows->sampler, r.why, f->flows->host.now))
+		return;
+	record_line(&r, log_format(), &line);
+	log_line(&line);
+}
+
+uint64_t flow_moved(const struct flow *f, enum side from)
+{
+	return f->relayed ? f->relay.half[from].moved : 0;
+}
+
+static void leave_server(struct flow *f)
+{
+	bool by_server = f->why == WHY_SERVER_EOF || f->why == WHY_SERVER_RESET;
+
+	if (by_server && !flow_moved(f, SERVER))
+		server_note(f->on, &f->server, HEALTH_CLOSED_EARLY);
+	server_leave(f->on);
+	f->on = NULL;
+}
+
+/* The other half of enroll(). */
+static void settle_accounts(struct flow *f)
+{
+	struct ledger *l = &f->flows->ledger;
+	struct account *listener = &l->accounts[f->plan->account];
+	struct account *backend = &l->accounts[f->to->account];
+
+	l->ends[f->why]++;
+	l->up += flow_moved(f, CLIENT);
+	l->down += flow_moved(f, SERVER);
+	listener->live--;
+	listener->up += flow_moved(f, CLIENT);
+	listener->down += flow_moved(f, SERVER);
+	if (f->relayed) {
+		ledger_count_path(l, relay_path_name(&f->relay));
+		backend->live--;
+		backend->up += flow_moved(f, CLIENT);
+		backend->down += flow_moved(f, SERVER);
+		leave_server(f);
+	} else if (why_is_refusal((enum why)f->why)) {
+		l->refusals[f->why]++;
+		listener->refused++;
+	} else {
+		backend->refused++;
+	}
+}
+
+void life_tell(struct flow *f)
+{
+	log_flow(f);
+	settle_accounts(f);
+}
