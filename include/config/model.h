@@ -106,6 +106,9 @@ struct via_conf {
 	struct addr at;
 };
 
+/* `source-guard` */
+enum guard { GUARD_OFF, GUARD_WARN, GUARD_REJECT };
+
 /* A word of `allow` or `deny`. */
 struct rule {
 	struct net net;
@@ -170,6 +173,7 @@ struct listen_conf {
 	uint64_t flows_per_source; /* 0: off; LIMIT_AUTO */
 	struct rate rate_per_source;
 	struct rules allow, deny;
+	unsigned source_guard;		    /* enum guard */
 	unsigned deny_action, limit_action; /* enum dismissal */
 	struct timeouts timeouts;
 };

@@ -32,6 +32,8 @@ struct plan_entry {
 	struct destination *to; /* owned; in the order of the routes */
 	size_t nto;
 	const struct lists *lists;	   /* NULL: everybody may come */
+	enum guard guard;		   /* off unless the listener is public */
+	const struct prefixes *gateways;   /* no client has such an address; NULL: not known */
 	struct source_limits limits;	   /* for clients from the internet */
 	struct source_limits limits_inner; /* for those that are not */
 	/* Filled in by generation_open(). */
@@ -46,6 +48,7 @@ struct plan_entry {
 struct plan {
 	struct plan_entry *at;
 	size_t count;
+	struct prefixes *gateways;
 	struct lists **lists; /* of each listener; NULL in tests */
 	size_t nlists;
 };
@@ -56,8 +59,9 @@ struct plan {
 bool plan_make(struct plan *p, const struct config *c, struct report *report);
 void plan_free(struct plan *p);
 
-/* Of a plan of that configuration: reads the files that allow and deny name. False, with complaints. */
-bool plan_open_lists(struct plan *p, const struct config *c, struct report *report);
+/* Of a plan of that configuration: looks up what it needs of this machine, the files that allow and deny name among it. False,
+ * with complaints. */
+bool plan_look_up(struct plan *p, const struct config *c, struct report *report);
 
 /* One line for each listening address. */
 void plan_print(const struct plan *p, FILE *to);

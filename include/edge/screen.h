@@ -1,4 +1,4 @@
-/* screen - judges a new client before anything is done for it: bans, then allow and deny of its listener, then its limits
+/* screen - judges a new client before anything is done for it: bans, then allow and deny of its listener, source-guard, its limits
  * for one source.
  * Used by its worker only; what it reads is shared. */
 #ifndef TAILSPLICE_EDGE_SCREEN_H
@@ -19,9 +19,10 @@ struct verdict {
 	enum dismissal how;
 };
 
-/* When it is welcome, *source is to be given back by screen_leave() when its flow ends; else nothing is held. */
+/* `fd`: its socket; -1: a PROXY header named it, so that source-guard has no say. When it is welcome, *source is to be given back by screen_leave() when its flow ends; else nothing is held. */
 struct verdict screen_client(struct screen *s, const struct plan_entry *plan,
-			     const struct addr *client, msec_t now, struct sources_entry **source);
+			     const struct addr *client, int fd, msec_t now,
+			     struct sources_entry **source);
 
 /* Accepts NULL for the source. */
 void screen_leave(struct screen *s, struct sources_entry *source, msec_t now);

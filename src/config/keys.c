@@ -138,6 +138,7 @@ static const char *const log_words[] = { "logfmt", "json", "haproxy", NULL };
 static const char *const level_words[] = { "error", "warn", "info", "debug", NULL };
 static const char *const send_proxy_words[] = { "off", "v1", "v2", NULL };
 static const char *const balance_words[] = { "first", "roundrobin", "leastconn", "source", NULL };
+static const char *const guard_words[] = { "off", "warn", "reject", NULL };
 static const char *const profile_words[] = { "auto", "smtp", "imap", "http", "https", "raw", NULL };
 
 #define SECOND 1000ull
@@ -216,6 +217,8 @@ static const struct key listen_keys[] = {
 	{.name = "deny", .offset = FIELD(listen_conf, deny), .set = set_deny, .shown = "drop 198.51.100.0/24 file:/var/lib/tailsplice/deny.txt", .example = true,
 	 .repeats = true, .continues = true,
 	 .help = "Clients that are refused, likewise; reset, drop or tarpit before them is what they get instead of deny-action."},
+	{.name = "source-guard", .offset = FIELD(listen_conf, source_guard), .set = set_choice, .fallback = "warn", .words = guard_words,
+	 .help = "What happens on a public listener to clients with a private address, which are not clients: a NAT hides who they are. warn: the log says it once; reject: they are refused; off."},
 	{.name = "deny-action", .offset = FIELD(listen_conf, deny_action), .set = set_choice, .fallback = "reset", .words = dismissal_words,
 	 .help = "What clients get that allow, deny or a ban refuses: reset, drop (the connection vanishes here, nothing is sent) or tarpit (held in silence for 30s, a number at a time)."},
 	{.name = "limit-action", .offset = FIELD(listen_conf, limit_action), .set = set_choice, .fallback = "reset", .words = dismissal_words,

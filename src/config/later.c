@@ -10,8 +10,6 @@ static const struct later_key rows[] = {
 	 "Chooses the backend by what the client asks for; the first that fits; may be given again."},
 	{SECTION_LISTEN, "accept-proxy", "networks, as 192.0.2.0/24 or 2001:db8::/32", NULL,
 	 "Who must send a PROXY header to this listener; nobody else may."},
-	{SECTION_LISTEN, "source-guard", "off, warn or reject", "off",
-	 "What happens to clients whose address is not a client's: a NAT or a relay hid it."},
 	{SECTION_LISTEN, "head", "a duration, 1s to 5m", "10s",
 	 "How long a client may take for the first bytes that a route needs."},
 	{SECTION_BACKEND, "proxy-tlv", "names of TLVs: authority, unique-id, crc32c", NULL,

@@ -374,7 +374,8 @@ bool flow_screen(struct flow *f)
 	struct verdict v;
 
 	screen_leave(s, f->source, now);
-	v = screen_client(s, f->plan, &f->client, now, &f->source);
+	v = screen_client(s, f->plan, &f->client, f->state == FLOW_NEW ? f->client_fd : -1, now,
+			  &f->source);
 	if (v.why == WHY_NONE)
 		return true;
 	f->dismissal = (uint8_t)v.how;

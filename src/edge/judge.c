@@ -13,7 +13,7 @@ static struct config *judge(struct config *c, struct plan *plan, struct report *
 	*plan = (struct plan){ 0 };
 	if (c) {
 		plan_make(plan, c, report);
-		plan_open_lists(plan, c, report);
+		plan_look_up(plan, c, report);
 		machine_facts(&facts, c, plan);
 		lint_config(c, &facts, report);
 	}

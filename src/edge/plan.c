@@ -9,6 +9,7 @@
 #include "config/profile.h"
 #include "config/reach.h"
 #include "config/value.h"
+#include "edge/gateways.h"
 #include "relay/paths.h"
 
 static const struct path *find_path(const struct listen_conf *l, struct report *report)
@@ -84,12 +85,14 @@ static void add_entry(struct plan *p, const struct listen_conf *l, const struct 
 		      const struct port_map *port, const struct path *path)
 {
 	struct plan_entry *e = &p->at[p->count++];
+	bool is_public = reach_of_addr(bind) == REACH_PUBLIC;
 
 	*e = (struct plan_entry){ .conf = l, .at = *bind, .path = path };
 	addr_set_port(&e->at, port->from);
 	e->profile = profile_of((enum profile)l->profile, port->from);
 	e->client = profile_client_timeouts(e->profile, &l->timeouts, &l->backend->timeouts);
-	e->limits = limits_of(l, reach_of_addr(bind) == REACH_PUBLIC);
+	e->guard = is_public ? (enum guard)l->source_guard : GUARD_OFF;
+	e->limits = limits_of(l, is_public);
 	e->limits_inner = limits_of(l, false);
 	e->to = memory_zeroed(1, sizeof(*e->to));
 	e->nto = 1;
@@ -149,7 +152,7 @@ bool plan_make(struct plan *p, const struct config *c, struct report *report)
 	return report->errors == before;
 }
 
-bool plan_open_lists(struct plan *p, const struct config *c, struct report *report)
+bool plan_look_up(struct plan *p, const struct config *c, struct report *report)
 {
 	size_t before = report->errors;
 
@@ -157,8 +160,11 @@ bool plan_open_lists(struct plan *p, const struct config *c, struct report *repo
 	p->nlists = c->nlistens;
 	for (size_t i = 0; i < c->nlistens; i++)
 		p->lists[i] = lists_open(&c->listens[i], c->file, report);
-	for (size_t i = 0; i < p->count; i++)
+	p->gateways = gateways_find();
+	for (size_t i = 0; i < p->count; i++) {
 		p->at[i].lists = p->lists[p->at[i].conf - c->listens];
+		p->at[i].gateways = p->gateways;
+	}
 	return report->errors == before;
 }
 
@@ -170,6 +176,7 @@ void plan_free(struct plan *p)
 	for (size_t i = 0; i < p->nlists; i++)
 		lists_close(p->lists[i]);
 	free(p->lists);
+	prefixes_put(p->gateways);
 	*p = (struct plan){ 0 };
 }
 

@@ -2,6 +2,7 @@
 
 #include "config/reach.h"
 #include "edge/bans.h"
+#include "edge/guard.h"
 
 static enum why count(struct screen *s, const struct plan_entry *plan, const struct addr *client,
 		      msec_t now, struct sources_entry **source)
@@ -15,12 +16,15 @@ static enum why count(struct screen *s, const struct plan_entry *plan, const str
 }
 
 struct verdict screen_client(struct screen *s, const struct plan_entry *plan,
-			     const struct addr *client, msec_t now, struct sources_entry **source)
+			     const struct addr *client, int fd, msec_t now,
+			     struct sources_entry **source)
 {
 	struct verdict v = { WHY_DENIED, (enum dismissal)plan->conf->deny_action };
 
 	*source = NULL;
 	if (bans_hit(s->bans, client, now) || lists_deny(plan->lists, client, &v.how))
+		return v;
+	if (fd >= 0 && guard_rejects(plan, client, fd))
 		return v;
 	v.why = count(s, plan, client, now, source);
 	v.how = (enum dismissal)plan->conf->limit_action;

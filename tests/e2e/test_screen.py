@@ -15,7 +15,7 @@ import pytest
 
 from harness.command import call
 from harness.edge import Edge, free_port
-from harness.net import CLIENT, EDGE, Net, V6
+from harness.net import CLIENT, EDGE, Net, V4, V6
 from harness.operate import ask, hang_up, rewrite, settled
 from harness.source import Echo, connect_from, fate, fate_from, knock
 from harness.stand import Stand, listen, stand
@@ -189,6 +189,95 @@ def test_flows_of_one_listener(sock_file: Path) -> None:
             assert ask(sock_file, "status")["flows"]["live"] == 2 and len(waiting) == left - 1
         close_all(served)
         assert not any(flow["why"] == "limit-flows" for flow in it.edge.flows()), "they wait, they are not refused"
+
+
+# -- source-guard ------------------------------------------------------------------------------------------------------
+
+
+def suspicions(edge: Edge) -> list[str]:
+    return [line["msg"] for line in edge.lines() if line.get("msg", "").startswith("source-guard: ")]
+
+
+@pytest.mark.parametrize("keys, said, is_let_in", [
+    ("", True, True),
+    ("source-guard = off", False, True),
+    ("bind = 127.0.0.1", False, True),
+    ("source-guard = reject", True, False),
+    ("source-guard = reject\nbind = 127.0.0.1", False, True),
+], ids=["default", "off", "on loopback", "reject", "reject on loopback"])
+def test_clients_without_an_address_of_their_own(keys: str, said: bool, is_let_in: bool) -> None:
+    with guarded(keys) as it:
+        for source in ("127.0.0.1", "127.0.0.2"):
+            assert is_served(it.port, source) if is_let_in else fate_from(source, it.port) == "reset"
+        assert len(suspicions(it.edge)) == said, it.edge.log()
+        if not is_let_in:
+            it.edge.wait_flow(lambda flow: flow["why"] == "denied")
+        hang_up(it.edge, "msg=\"reloaded")
+        fate_from("127.0.0.3", it.port, 0.05)
+        assert len(suspicions(it.edge)) == said, "a reload is no reason to say it again"
+
+
+@contextmanager
+def more_addresses(net: Net, client: str, edge: str) -> Iterator[None]:
+    """On the link between the two, each with a route to the other."""
+    bits = "/128" if ":" in client else "/32"
+    ends = [(CLIENT, "out", client, edge), (EDGE, "front", edge, client)]
+
+    def change(what: str) -> None:
+        for ns, device, own, other in ends:
+            steps = [["address", what, own + bits, "dev", device, *(["nodad"] if (bits, what) == ("/128", "add") else [])],
+                     ["route", what, other + bits, "dev", device, "src", own]]
+            for step in steps if what == "add" else reversed(steps):
+                net.run(ns, ["ip", *step], check=True)
+
+    change("add")
+    try:
+        yield
+    finally:
+        change("del")
+
+
+@contextmanager
+def default_route(net: Net, gateway: str) -> Iterator[None]:
+    net.run(EDGE, ["ip", "route", "add", "default", "via", gateway], check=True)
+    try:
+        yield
+    finally:
+        net.run(EDGE, ["ip", "route", "del", "default"], check=True)
+
+
+def guard_says(net: Net, client: str, edge: str) -> list[str]:
+    port = free_port()
+    ini = f"[listen a]\nports = {port}\nbackend = b\n[backend b]\nserver = 127.0.0.1:9\n"
+    with Edge(ini, netns=net.name(EDGE)) as running:
+        for _ in range(2):
+            try:
+                net.connect(CLIENT, (edge, port), source=client).close()
+            except ConnectionResetError:
+                pass
+        running.wait_flow(lambda flow: True)
+        return suspicions(running)
+
+
+@pytest.mark.parametrize("client, edge, words", [
+    ("172.17.0.1", "172.17.0.2", "172.17.0.1, a private network"),
+    ("100.70.0.1", "192.0.2.7", "100.70.0.1, a carrier's NAT or a tailnet"),
+    ("100.70.0.1", "100.70.0.2", None),  # nodes of one tailnet
+    ("fd00:17::1", "fd00:17::2", "fd00:17::1, a private network"),
+    ("192.0.2.1", "192.0.2.2", None),
+])
+def test_what_hides_a_client(net: Net, client: str, edge: str, words: str | None) -> None:
+    with more_addresses(net, client, edge):
+        said = guard_says(net, client, edge)
+    assert len(said) == bool(words) and (not words or words in said[0]), said
+
+
+def test_the_gateway_is_no_client(net: Net) -> None:
+    """A container with public addresses: its port mapping speaks with the bridge's."""
+    with default_route(net, V4.clients[0]):
+        [said] = guard_says(net, V4.clients[0], V4.edge)
+        assert f"{V4.clients[0]}, a bridge or the gateway of this machine" in said
+        assert not guard_says(net, V4.clients[1], V4.edge)
 
 
 # -- floods ------------------------------------------------------------------------------------------------------------
