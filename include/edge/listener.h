@@ -32,10 +32,11 @@ struct listener {
 };
 
 /* True when somebody else listens on the address. SO_REUSEPORT would let a second process of
- * the same user share it unnoticed, so this is asked before the first listener_open(). */
+ * the same user share it unnoticed, so this is asked before the first listener_open(). -EADDRNOTAVAIL: no
+ * interface has it. */
 int listener_probe(const struct addr *at);
 
-/* A bound, listening socket, or negative errno. SO_REUSEPORT: each worker has its own, and a new
+/* A bound, listening socket, or negative errno; of the tailnet also one that is not there yet. SO_REUSEPORT: each worker has its own, and a new
  * one can stand beside one that is closing. */
 int listener_open(const struct plan_entry *plan);
 

@@ -9,6 +9,7 @@
 #include "backend/leg_options.h"
 #include "base/memory.h"
 #include "config/keys.h"
+#include "config/reach.h"
 #include "edge/listener.h"
 #include "engine/timer.h"
 
@@ -146,12 +147,29 @@ static int share_place(const struct inherited *h, const struct plan_entry *p,
 	return 0;
 }
 
+/* True when it may come later. */
+static bool may_come(const struct plan_entry *p, int err, struct report *report)
+{
+	char at[ADDR_TEXT];
+
+	if (err != -EADDRNOTAVAIL || reach_of_addr(&p->at) != REACH_TAILNET)
+		return false;
+	report_lint(
+		report, key_line(SECTION_LISTEN, &p->conf->section, "bind"), 1, NULL,
+		"listener %s: no interface has %s yet; it is listened on and works once tailscaled brings it; if that "
+		"never happens, `tailscale ip` tells this machine's address",
+		p->conf->section.name, addr_format_host(&p->at, at));
+	return true;
+}
+
 /* 0, or negative errno; sockets that were opened are in the orders already. */
 static int open_place(const struct bindings *b, const struct plan_entry *p,
-		      struct bindings_change *out)
+		      struct bindings_change *out, struct report *report)
 {
 	int fd = is_ours(b, &p->at) || is_ours(&out->next, &p->at) ? 0 : listener_probe(&p->at);
 
+	if (may_come(p, fd, report))
+		fd = 0;
 	for (size_t i = 0; fd >= 0 && i < out->norders; i++) {
 		fd = listener_open(p);
 		if (fd >= 0)
@@ -182,7 +200,7 @@ static bool prepare_entry(const struct bindings *b, const struct plan_entry *p,
 	}
 	if (h && is_taken(&out->next, h))
 		return true;
-	err = h ? share_place(h, p, out) : open_place(b, p, out);
+	err = h ? share_place(h, p, out) : open_place(b, p, out, report);
 	if (err)
 		return say_unbound(p, err, report);
 	append(&out->next, &p->at, p->conf->section.name)->inherited = h;

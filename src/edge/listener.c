@@ -8,6 +8,7 @@
 
 #include "backend/leg_options.h"
 #include "base/log.h"
+#include "config/reach.h"
 
 /* The kernel cuts it to net.core.somaxconn. */
 #define BACKLOG 4096
@@ -26,6 +27,16 @@ static int set_flag(int fd, int level, int name)
 	return setsockopt(fd, level, name, &on, sizeof(on)) < 0 ? -errno : 0;
 }
 
+/* An address of the tailnet comes when tailscaled is up, maybe after us: it may be bound before it is there (ip(7),
+ * IP_FREEBIND). Any other that no interface has is taken for a mistake. */
+static int allow_absence(int fd, const struct addr *at)
+{
+	if (reach_of_addr(at) != REACH_TAILNET)
+		return 0;
+	return at->sa.sa_family == AF_INET6 ? set_flag(fd, IPPROTO_IPV6, IPV6_FREEBIND)
+					    : set_flag(fd, IPPROTO_IP, IP_FREEBIND);
+}
+
 static int bound_socket(const struct addr *at, bool alone)
 {
 	int fd = socket(at->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP), err = 0;
@@ -35,6 +46,8 @@ static int bound_socket(const struct addr *at, bool alone)
 	err = set_flag(fd, SOL_SOCKET, SO_REUSEADDR);
 	if (!err && !alone)
 		err = set_flag(fd, SOL_SOCKET, SO_REUSEPORT);
+	if (!err && !alone)
+		err = allow_absence(fd, at);
 	if (!err && at->sa.sa_family == AF_INET6)
 		err = set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY);
 	if (!err && bind(fd, &at->sa, addr_len(at)) < 0)

@@ -89,6 +89,24 @@ Test(listener, cannot)
 	expect_num(open_at(a), -EMFILE, "descriptors");
 }
 
+/* tailscaled may come up after us. */
+Test(listener, an_address_of_the_tailnet_may_come_later)
+{
+	static const char *const literals[] = { "100.64.250.1", "fd7a:115c:a1e0::fafa" };
+	struct addr a;
+	int fd;
+
+	for (size_t i = 0; i < 2; i++) {
+		addr_parse(&a, literals[i], 2525);
+		if (listener_probe(&a) == -EAFNOSUPPORT)
+			continue;
+		expect_num(listener_probe(&a), -EADDRNOTAVAIL, literals[i]);
+		fd = open_at(a);
+		cr_expect(fd >= 0, "%s: %d", literals[i], fd);
+		close(fd);
+	}
+}
+
 Test(listener, connections_inherit_the_options)
 {
 	struct plan_entry p = free_entry();
