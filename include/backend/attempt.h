@@ -69,7 +69,8 @@ void attempt_stop(struct attempt *a);
 void attempt_expire(struct attempt *a);
 
 /* The place becomes free. attempt_take() hands the descriptor of a READY one over, and with it the duty of
- * server_leave(): attempts are counted for their servers while they last. attempt_clear() is for one without an operation; it resets the connection, if there is one. */
+ * server_leave() and ports_leave(): attempts are counted while they last. attempt_clear() is for one without an
+ * operation; it resets the connection, if there is one. */
 int attempt_take(struct attempt *a);
 void attempt_clear(struct attempt *a);
 

@@ -11,6 +11,7 @@
 
 #include "backend/health.h"
 #include "backend/names.h"
+#include "backend/ports.h"
 
 /* The operator's word. */
 enum server_admin {
@@ -39,6 +40,7 @@ struct server {
 	atomic_uint_least64_t
 		ready_since; /* when the operator made it ready again (timer_now()); 0: never */
 	atomic_int family;   /* to be tried first; AF_UNSPEC: as the answer says */
+	struct ports ports;
 	struct health health;
 };
 

@@ -21,6 +21,7 @@ static void close_socket(struct attempt *a)
 	ring_close_fd(a->terms->ring, a->fd);
 	a->fd = -1;
 	server_leave(a->choice->server);
+	ports_leave(&a->choice->server->ports, &a->choice->at);
 }
 
 static void fail(struct attempt *a)
@@ -141,6 +142,7 @@ bool attempt_start(struct attempt *a, const struct attempt_terms *terms,
 		return false;
 	}
 	server_enter(choice->server);
+	ports_enter(&choice->server->ports, &choice->at, terms->conf->section.name);
 	a->state = ATTEMPT_CONNECTING;
 	if (a->chained)
 		ring_connect_send(terms->ring, &a->connect, &a->send, a->fd, to, terms->header,

@@ -74,6 +74,7 @@ static void leave_server(struct flow *f)
 	if (by_server && !flow_moved(f, SERVER))
 		server_note(f->on, &f->server, HEALTH_CLOSED_EARLY);
 	server_leave(f->on);
+	ports_leave(&f->on->ports, &f->server);
 	f->on = NULL;
 }
 
