@@ -55,6 +55,9 @@ struct server *server_hold(struct registry *r, const char *backend, const char *
 			   bool by_proxy);
 void server_release(struct server *s);
 
+/* One holder more of a server that is held. Returns it. */
+struct server *server_get(struct server *s);
+
 /* That of the backend whose host, or host:port, is `text`; held, for server_release(). NULL: there is none. */
 struct server *registry_find(struct registry *r, const char *backend, const char *text);
 

@@ -147,6 +147,16 @@ struct on_down_conf {
 	msec_t hold;   /* for ON_DOWN_HOLD */
 };
 
+enum check_kind { CHECK_OFF, CHECK_TCP, CHECK_SMTP, CHECK_IMAP, CHECK_TLS };
+
+/* How it is found out whether a server is up. */
+struct check_conf {
+	unsigned kind; /* enum check_kind */
+	msec_t interval, fast, timeout;
+	uint64_t port; /* 0: not given */
+	uint64_t rise, fall;
+};
+
 struct backend_conf {
 	struct section section;
 	struct servers servers;
@@ -154,6 +164,7 @@ struct backend_conf {
 	struct on_down_conf on_down;
 	msec_t slowstart;    /* 0: none */
 	unsigned send_proxy; /* enum pp_version */
+	struct check_conf check;
 	msec_t connect_timeout;
 	char *device;	     /* auto, any, or an interface */
 	struct addrs source; /* at most one of each family; none: the kernel's choice */

@@ -3,6 +3,7 @@
 #ifndef TAILSPLICE_EDGE_EDGE_H
 #define TAILSPLICE_EDGE_EDGE_H
 
+#include "backend/checker.h"
 #include "backend/resolver.h"
 #include "backend/tailnet.h"
 #include "edge/admit.h"
@@ -15,6 +16,7 @@ struct edge {
 	struct registry registry;
 	struct resolver resolver;
 	struct tailnet *tailnet; /* NULL: tailscaled is not asked */
+	struct checker checker;
 	struct bindings bindings;
 	struct order **unsent; /* of the first configuration, until edge_start() */
 	struct worker *workers;

@@ -285,6 +285,24 @@ void conversation_stop(struct conversation *c)
 	over(c);
 }
 
+static const char *unreachable_words(int error)
+{
+	switch (error) {
+	case -ECONNREFUSED:
+		return "connection refused";
+	case -ETIMEDOUT:
+		return "no answer to the connection request";
+	case -ENODEV:
+		return "not dialled: the interface it must go through is not there (key device)";
+	case -ENXIO:
+		return "not dialled: the source is not an address of this machine";
+	case -EAFNOSUPPORT:
+		return "not dialled: there is no source of that family";
+	default:
+		return strerrordesc_np(-error);
+	}
+}
+
 char *outcome_words(const struct outcome *o, char out[static OUTCOME_WORDS])
 {
 	static const char *const words[ENDING_COUNT] = {
@@ -299,10 +317,7 @@ char *outcome_words(const struct outcome *o, char out[static OUTCOME_WORDS])
 	};
 
 	if (o->ending == ENDING_UNREACHABLE)
-		snprintf(out, OUTCOME_WORDS, "%s",
-			 o->error == -ECONNREFUSED ? "connection refused"
-			 : o->error == -ETIMEDOUT  ? "no answer to the connection request"
-						   : strerrordesc_np(-o->error));
+		snprintf(out, OUTCOME_WORDS, "%s", unreachable_words(o->error));
 	else if (o->ending == ENDING_FOREIGN)
 		snprintf(out, OUTCOME_WORDS, "speaks %s%s%s", speech_name(o->speech),
 			 *o->text ? ": " : "", o->text);

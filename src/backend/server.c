@@ -73,6 +73,14 @@ struct server *server_hold(struct registry *r, const char *backend, const char *
 	return s;
 }
 
+struct server *server_get(struct server *s)
+{
+	pthread_mutex_lock(&s->registry->lock);
+	s->holders++;
+	pthread_mutex_unlock(&s->registry->lock);
+	return s;
+}
+
 static void drop(struct server *s)
 {
 	list_del(&s->node);
@@ -124,7 +132,7 @@ struct server *registry_find(struct registry *r, const char *backend, const char
 }
 
 /* Those that are up, in the order of the answer. */
-static size_t up(const struct server *s, struct addr *at, size_t count)
+static size_t up(struct server *s, struct addr *at, size_t count)
 {
 	size_t kept = 0;
 

@@ -139,6 +139,7 @@ static const char *const level_words[] = { "error", "warn", "info", "debug", NUL
 static const char *const send_proxy_words[] = { "off", "v1", "v2", NULL };
 static const char *const balance_words[] = { "first", "roundrobin", "leastconn", "source", NULL };
 static const char *const guard_words[] = { "off", "warn", "reject", NULL };
+static const char *const check_words[] = { "off", "tcp", "smtp", "imap", "tls", NULL };
 static const char *const profile_words[] = { "auto", "smtp", "imap", "http", "https", "raw", NULL };
 
 #define SECOND 1000ull
@@ -240,6 +241,21 @@ static const struct key backend_keys[] = {
 	{.name = "send-proxy", .offset = FIELD(backend_conf, send_proxy), .set = set_choice,
 	 .fallback = "off", .shown = "v2", .words = send_proxy_words,
 	 .help = "PROXY protocol header to the server, so that it knows the client: off, v1, v2."},
+	{.name = "check", .offset = FIELD(backend_conf, check.kind), .set = set_choice, .fallback = "off", .shown = "smtp",
+	 .words = check_words, .help = "How it is found out that a server is up: tcp connects; smtp and imap read the greeting and take leave; tls wants a ServerHello."},
+	{.name = "check-interval", .offset = FIELD(backend_conf, check.interval), .set = set_duration,
+	 .fallback = "10s", .min = SECOND, .max = HOUR, .help = "Time between two checks of an address that is up."},
+	{.name = "check-fast", .offset = FIELD(backend_conf, check.fast), .set = set_duration, .fallback = "2s",
+	 .min = 100, .max = HOUR, .help = "The same while it is down, or a check has failed."},
+	{.name = "check-timeout", .offset = FIELD(backend_conf, check.timeout), .set = set_duration, .fallback = "10s",
+	 .min = 100, .max = 300 * SECOND, .help = "How long a greeting may take; Postfix's postscreen takes 6 s."},
+	{.name = "check-port", .offset = FIELD(backend_conf, check.port), .set = set_number, .shown = "25", .example = true,
+	 .min = 1, .max = 65535,
+	 .help = "Where checks connect to; otherwise the server's port, or the first of those that lead there which fits the check."},
+	{.name = "rise", .offset = FIELD(backend_conf, check.rise), .set = set_number, .fallback = "2", .min = 1, .max = 100,
+	 .help = "Good checks in a row after which an address is up again."},
+	{.name = "fall", .offset = FIELD(backend_conf, check.fall), .set = set_number, .fallback = "3", .min = 1, .max = 100,
+	 .help = "Failed checks in a row after which an address is down; its very first check decides alone."},
 	{.name = "connect-timeout", .offset = FIELD(backend_conf, connect_timeout), .set = set_duration,
 	 .fallback = "5s", .min = 100, .max = 300 * SECOND,
 	 .help = "How long one address of a server may take to answer; the next is tried beside it after 250ms."},

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "edge/checks.h"
 #include "edge/machine.h"
 #include "engine/ring.h"
 #include "engine/timer.h"
@@ -24,8 +25,15 @@ int edge_open(struct edge *e)
 	if (err < 0)
 		return err;
 	err = registry_open(&e->registry);
-	if (err < 0)
+	if (err < 0) {
 		mailbox_close(&e->replies);
+		return err;
+	}
+	err = checker_open(&e->checker, &e->registry);
+	if (err < 0) {
+		registry_close(&e->registry);
+		mailbox_close(&e->replies);
+	}
 	return err;
 }
 
@@ -91,6 +99,7 @@ static void put_into_force(struct edge *e, struct generation *g, struct bindings
 	log_setup((enum line_format)global->log, (enum log_level)global->log_level);
 	budget_descriptors(e, g);
 	set_gates(e, g->config);
+	checks_order(&e->checker, g);
 	if (e->workers) {
 		send_orders(e, change->orders);
 	} else {
@@ -175,9 +184,18 @@ static bool start_resolver(struct edge *e, char *why, size_t size)
 	return err == 0;
 }
 
+static bool start_checker(struct edge *e, char *why, size_t size)
+{
+	int err = checker_start(&e->checker);
+
+	if (err < 0)
+		snprintf(why, size, "no thread for checks can be made: %s", strerror(-err));
+	return err == 0;
+}
+
 bool edge_start(struct edge *e, char *why, size_t size)
 {
-	bool ok = start_resolver(e, why, size);
+	bool ok = start_resolver(e, why, size) && start_checker(e, why, size);
 
 	e->workers = memory_zeroed(e->nworkers, sizeof(*e->workers));
 	for (size_t i = 0; ok && i < e->nworkers; i++)
@@ -372,6 +390,7 @@ void edge_close(struct edge *e)
 	free(e->workers);
 	bindings_finish(&e->bindings);
 	tailnet_close(e->tailnet);
+	checker_close(&e->checker);
 	resolver_stop(&e->resolver);
 	generation_put(e->current);
 	registry_close(&e->registry);

@@ -8,15 +8,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "backend/checker.h"
 #include "edge/admit.h"
 #include "edge/tarpit.h"
 
 /* Standard files, the log, the resolver, tailscaled, the signals, and some to look around with. */
-#define SPARE_FDS 24
+#define SPARE_FDS 25
 /* The control socket and its clients (control/sessions.h). */
 #define CONTROL_FDS 18
 /* What serves /metrics, and its clients (control/exporter.c). */
 #define METRICS_FDS 20
+/* The checker's own is among the spare ones; its conversations (backend/checker.h). */
+#define CHECK_FDS CHECKER_TALKS
 /* A worker's ring and mailbox; and each listener, with a client that waits for a place. */
 #define WORKER_FDS 2
 
@@ -52,9 +55,17 @@ static size_t tarpit_fds(const struct config *c)
 	return 0;
 }
 
+static size_t check_fds(const struct config *c)
+{
+	for (size_t i = 0; i < c->nbackends; i++)
+		if (c->backends[i].check.kind != CHECK_OFF)
+			return CHECK_FDS;
+	return 0;
+}
+
 size_t machine_fixed_fds(const struct config *c, size_t workers, size_t listeners)
 {
-	return SPARE_FDS + (c->global.control ? CONTROL_FDS : 0) +
+	return SPARE_FDS + check_fds(c) + (c->global.control ? CONTROL_FDS : 0) +
 	       (c->global.metrics.sa.sa_family != AF_UNSPEC ? METRICS_FDS : 0) + tarpit_fds(c) +
 	       workers * (WORKER_FDS + 2 * listeners);
 }
