@@ -50,7 +50,8 @@ def test_everything_is_there(root: Path) -> None:
         "lib/sysusers.d/tailsplice.conf", "lib/tmpfiles.d/tailsplice.conf", "share/man/man8/tailsplice.8",
         "share/man/man5/tailsplice.ini.5", "share/bash-completion/completions/tailsplice",
         "share/doc/tailsplice/examples/full.ini", "share/doc/tailsplice/examples/mail-edge.ini",
-        "share/doc/tailsplice/examples/minimal.ini"}
+        "share/doc/tailsplice/examples/minimal.ini", "share/doc/tailsplice/fail2ban/tailsplice.conf",
+        "share/doc/tailsplice/crowdsec/tailsplice-bouncer"}
 
 
 def test_the_unit_starts_what_was_installed(root: Path) -> None:
