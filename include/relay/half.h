@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "engine/pipes.h"
 #include "engine/ring.h"
+#include "engine/timer.h"
 
 enum side { CLIENT, SERVER };
 
@@ -21,12 +22,18 @@ enum relay_end {
 };
 
 struct relay;
+struct carrier;
+struct carriage;
+struct sockmap_worker;
 
 /* What a worker lends to all its relays. */
 struct relay_host {
 	struct ring *ring;
 	struct pipes *pipes;
-	uint8_t *buffer; /* one for all: nothing stays in it between two calls */
+	struct timers *timers;
+	size_t worker;			/* its number */
+	struct sockmap_worker *sockmap; /* NULL until a relay needs it */
+	uint8_t *buffer;		/* one for all: nothing stays in it between two calls */
 	size_t buffer_size;
 	msec_t now;	      /* of this turn */
 	struct list runnable; /* relays that spent their share of the turn */
@@ -38,7 +45,7 @@ enum pump {
 	PUMP_DRY,	 /* the source has nothing more now */
 	PUMP_FULL,	 /* the destination takes no more now */
 	PUMP_MORE,	 /* its share of this turn is spent */
-	PUMP_BUSY,	 /* the ring is at work; relay_landed() follows */
+	PUMP_BUSY,	 /* the kernel is at work; relay_landed() or relay_again() follows */
 	PUMP_EOF,	 /* the source ended and nothing is held */
 	PUMP_SRC_FAILED, /* reset, timed out */
 	PUMP_DST_FAILED,
@@ -62,6 +69,7 @@ struct half {
 	bool to_end;	/* the source ended or failed: read until it says so */
 	bool writable;	/* room was reported since the last attempt */
 	bool blocked;	/* waits for room */
+	bool busy;	/* PUMP_BUSY was the answer */
 	bool bulk;	/* auto: splice rather than copy */
 	uint8_t streak; /* auto: small moves in a row */
 };
@@ -72,6 +80,7 @@ struct leg {
 	bool server;	  /* it is leg[SERVER] */
 	bool nonblocking; /* O_NONBLOCK is set, as splice(2) needs it */
 	bool failed;
+	bool quiet; /* bytes that arrive are the kernel's, which carries them */
 };
 
 struct relay {
@@ -84,7 +93,8 @@ struct relay {
 	uint8_t last_from; /* the side whose bytes moved last */
 	uint8_t first_end; /* the side whose end of stream came first, when `one_ended` */
 	uint8_t broken_side;
-	bool one_ended, closing, ended, spliced;
+	bool one_ended, closing, ended, spliced, carried;
+	struct carriage *carriage; /* the path's, while the kernel carries */
 };
 
 struct path {
@@ -96,6 +106,7 @@ struct path {
 	enum pump (*pump)(struct relay *r, struct half *h);
 	/* NULL, or why this path cannot be used here. Asked once per process. */
 	const char *(*missing)(const struct ring *ring);
+	const struct carrier *carrier; /* NULL: bytes are moved by pump alone */
 };
 
 /* For the paths: the two ends of a half. */

@@ -20,6 +20,12 @@ void relay_resume(struct relay *r);
 /* For a path whose pump answered PUMP_BUSY: this is how it ended. PUMP_MORE goes on. */
 void relay_landed(struct relay *r, struct half *h, enum pump result);
 
+/* The other end of PUMP_BUSY: it is time to look again. */
+void relay_again(struct relay *r, struct half *h);
+
+/* What the kernel did without us counts from here on: half.moved, last_moved, last_from. */
+void relay_refresh(struct relay *r);
+
 /* Ends everything. With `reset` both legs are reset (RST), so that neither peer takes a cut
  * stream for a complete one. Afterwards call relay_reap() each turn until it is true. */
 void relay_close(struct relay *r, bool reset);
@@ -32,7 +38,7 @@ bool relay_half_closed(const struct relay *r);
 
 /* Nothing is on its way: both halves are open, nothing is held, and the last word (or none yet) was
  * the server's. To end it now costs nobody a byte. */
-bool relay_at_rest(const struct relay *r);
+bool relay_at_rest(struct relay *r);
 
 /* For the log: the path that was asked for; auto answers what it used, splice once it spliced. */
 const char *relay_path_name(const struct relay *r);

@@ -10,8 +10,10 @@
 #include "base/memory.h"
 #include "edge/checks.h"
 #include "edge/machine.h"
+#include "config/keys.h"
 #include "engine/ring.h"
 #include "engine/timer.h"
+#include "relay/paths.h"
 
 /* Milliseconds that the start waits for names. */
 #define FIRST_ANSWERS 1000
@@ -114,6 +116,26 @@ static void put_into_force(struct edge *e, struct generation *g, struct bindings
 		follow_tailnet(e);
 }
 
+/* A path that cannot be had is no reason not to serve. */
+static void prepare_paths(const struct edge *e, const struct generation *g, struct report *report)
+{
+	const struct listen_conf *last = NULL;
+
+	for (size_t i = 0; i < g->plan.count; i++) {
+		const struct plan_entry *p = &g->plan.at[i];
+		const char *why;
+
+		if (p->conf == last)
+			continue;
+		last = p->conf;
+		why = path_prepare(p->path, e->workers ? 0 : e->nworkers);
+		if (why)
+			report_lint(report, key_line(SECTION_LISTEN, &p->conf->section, "path"), 1,
+				    NULL, "path: %s: %s; until then its flows are spliced",
+				    p->path->name, why);
+	}
+}
+
 bool edge_configure(struct edge *e, struct config *config, struct plan *plan,
 		    struct edge_change *out, struct report *report)
 {
@@ -126,6 +148,7 @@ bool edge_configure(struct edge *e, struct config *config, struct plan *plan,
 		generation_put(g);
 		return false;
 	}
+	prepare_paths(e, g, report);
 	put_into_force(e, g, &change);
 	if (out) {
 		*out = (struct edge_change){ change.added, change.removed, change.kept };

@@ -103,11 +103,13 @@ static msec_t tick_relay(struct flow *f, msec_t now)
 	msec_t limit = half ? min_of(t->half_closed, t->idle) : t->idle;
 	/* A half-close may come at any time: look again before its limit could have passed. */
 	msec_t look = half ? limit : min_of(limit, t->half_closed);
-	msec_t drain = f->drain_due ? tick_drain(f, now) : TIMER_NONE;
+	msec_t drain;
+
+	relay_refresh(&f->relay);
+	drain = f->drain_due ? tick_drain(f, now) : TIMER_NONE;
 
 	if (f->state == FLOW_CLOSING)
 		return TIMER_NONE;
-
 	if (now - f->relay.last_moved >= limit) {
 		flow_close(f, half ? WHY_HALF_CLOSED : WHY_IDLE);
 		return TIMER_NONE;

@@ -73,22 +73,31 @@ size_t flows_deny(struct flows *fs, const struct net *net)
 /* A rate needs a span: looks that follow each other more closely see the same one. */
 #define LOOK_SPAN 900
 
+static void refresh(struct flow *f)
+{
+	if (f->state == FLOW_RELAY)
+		relay_refresh(&f->relay);
+}
+
 static void list_flow(struct flow *f, msec_t now, struct listing *out)
 {
-	struct listing_row row = { .id = f->id,
-				   .account = f->plan->account,
-				   .backend_account = f->to->account,
-				   .port = addr_port(&f->plan->at),
-				   .client = f->client,
-				   .server = f->server,
-				   .path = flow_path_name(f),
-				   .state = flow_state_name(f),
-				   .age = now - f->started,
-				   .idle = now - (f->relayed ? f->relay.last_moved : f->started),
-				   .up = flow_moved(f, CLIENT),
-				   .down = flow_moved(f, SERVER) };
-	uint64_t bytes = row.up + row.down;
+	struct listing_row row;
+	uint64_t bytes;
 
+	refresh(f);
+	row = (struct listing_row){ .id = f->id,
+				    .account = f->plan->account,
+				    .backend_account = f->to->account,
+				    .port = addr_port(&f->plan->at),
+				    .client = f->client,
+				    .server = f->server,
+				    .path = flow_path_name(f),
+				    .state = flow_state_name(f),
+				    .age = now - f->started,
+				    .idle = now - (f->relayed ? f->relay.last_moved : f->started),
+				    .up = flow_moved(f, CLIENT),
+				    .down = flow_moved(f, SERVER) };
+	bytes = row.up + row.down;
 	row.rate = (bytes - f->looked_bytes) * 1000 / max_of(now - f->looked, (msec_t)1);
 	if (now - f->looked >= LOOK_SPAN) {
 		f->looked_bytes = bytes;
@@ -115,11 +124,14 @@ void flows_look(const struct flows *fs, struct ledger *out)
 {
 	ledger_copy(out, &fs->ledger);
 	list_each(node, &fs->live) {
-		const struct flow *f = container_of(node, struct flow, node);
+		struct flow *f = container_of(node, struct flow, node);
 		struct account *listener = &out->accounts[f->plan->account];
 		struct account *backend = &out->accounts[f->to->account];
-		uint64_t up = flow_moved(f, CLIENT), down = flow_moved(f, SERVER);
+		uint64_t up, down;
 
+		refresh(f);
+		up = flow_moved(f, CLIENT);
+		down = flow_moved(f, SERVER);
 		out->up += up;
 		out->down += down;
 		listener->up += up;
@@ -132,7 +144,7 @@ void flows_look(const struct flows *fs, struct ledger *out)
 void flows_init(struct flows *fs, struct timers *timers, struct admit *admit, uint64_t first,
 		uint64_t step)
 {
-	fs->timers = timers;
+	fs->timers = fs->host.timers = timers;
 	fs->admit = admit;
 	fs->next_id = first;
 	fs->id_step = step;

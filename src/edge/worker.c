@@ -12,6 +12,7 @@
 #include "edge/flows.h"
 #include "edge/listener.h"
 #include "engine/pipes.h"
+#include "relay/paths.h"
 
 /* The worker's one buffer. What a slow reader leaves of it is kept per half, so it is also the
  * most that the copy path holds for a flow and direction. */
@@ -255,6 +256,7 @@ static bool open_state(struct state *s)
 	timers_init(&s->timers);
 	pipes_init(&s->pipes, w->pipes_budget);
 	s->flows.host.ring = s->ring;
+	s->flows.host.worker = w->index;
 	s->flows.host.pipes = &s->pipes;
 	s->flows.host.buffer_size = BUFFER_SIZE;
 	s->flows.host.now = timer_now();
@@ -305,7 +307,7 @@ static void close_state(struct state *s)
 {
 	s->halted = true;
 	ring_cancel(s->ring, &s->mail);
-	while (s->mail.armed) {
+	while (!paths_leave(&s->flows.host) || s->mail.armed) {
 		ring_wait(s->ring, 100);
 		ring_dispatch(s->ring);
 	}

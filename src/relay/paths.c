@@ -4,6 +4,7 @@
 
 #include "relay/auto.h"
 #include "relay/copy.h"
+#include "relay/carrier.h"
 #include "relay/ring_splice.h"
 #include "relay/splice.h"
 
@@ -16,4 +17,19 @@ const struct path *path_find(const char *name)
 		if (strcmp((*p)->name, name) == 0)
 			return *p;
 	return NULL;
+}
+
+const char *path_prepare(const struct path *path, size_t workers)
+{
+	return path->carrier ? path->carrier->prepare(workers) : NULL;
+}
+
+bool paths_leave(struct relay_host *host)
+{
+	bool left = true;
+
+	for (const struct path *const *p = paths; *p; p++)
+		if ((*p)->carrier && !(*p)->carrier->leave(host))
+			left = false;
+	return left;
 }

@@ -6,11 +6,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "relay/carrier.h"
 #include "relay/held.h"
 
 /* POLLOUT costs one result when the poll is armed and after that only what follows a full
  * socket buffer. */
 #define LEG_EVENTS (POLLIN | POLLOUT | POLLRDHUP)
+
+/* Where the kernel carries what arrives, each segment would wake us. */
+#define QUIET_EVENTS (POLLOUT | POLLRDHUP)
+
+static void watch(struct relay *r, struct leg *leg)
+{
+	ring_poll(r->host->ring, &leg->poll, leg->fd, leg->quiet ? QUIET_EVENTS : LEG_EVENTS);
+}
 
 static void end(struct relay *r, enum relay_end how)
 {
@@ -57,7 +66,7 @@ static void settle_failure(struct relay *r, struct leg *leg)
 {
 	struct half *from = &r->half[leg->server];
 
-	if (r->ended || !leg->failed || held_in_flight(from))
+	if (r->ended || !leg->failed || from->busy)
 		return;
 	if (from->state == HALF_OPEN && from->readable && !from->blocked)
 		return;
@@ -69,7 +78,9 @@ static void fail_leg(struct relay *r, struct leg *leg)
 	struct half *from = &r->half[leg->server];
 
 	if (leg->failed) {
-		broken(r, leg);
+		/* What it said before is still on its way. */
+		if (!from->busy)
+			broken(r, leg);
 		return;
 	}
 	leg->failed = true;
@@ -82,7 +93,9 @@ static void conclude(struct relay *r, struct half *h, enum pump result)
 {
 	switch (result) {
 	case PUMP_DRY:
+		break;
 	case PUMP_BUSY:
+		h->busy = true;
 		break;
 	case PUMP_FULL:
 		/* Room may have been reported while a flight was out. */
@@ -120,7 +133,7 @@ static void drive(struct relay *r, struct half *h)
 	uint64_t before = h->moved;
 	enum pump result;
 
-	if (r->ended || h->state == HALF_SHUT || h->blocked || held_in_flight(h))
+	if (r->ended || h->state == HALF_SHUT || h->blocked || h->busy)
 		return;
 	if (!h->readable && !held_bytes(h))
 		return;
@@ -162,7 +175,7 @@ static void on_ready(struct op *op, int res)
 	}
 	note_events(leg, from, to, (unsigned)res);
 	if (!op->armed)
-		ring_poll(r->host->ring, op, leg->fd, LEG_EVENTS);
+		watch(r, leg);
 	drive(r, from);
 	drive(r, to);
 	settle_failure(r, leg);
@@ -181,8 +194,17 @@ void relay_start(struct relay *r, struct relay_host *host, const struct path *pa
 		r->leg[i].fd = fds[i];
 		r->leg[i].server = i == SERVER;
 		r->leg[i].poll.done = on_ready;
-		ring_poll(host->ring, &r->leg[i].poll, fds[i], LEG_EVENTS);
 	}
+	if (path->carrier)
+		path->carrier->start(r);
+	for (size_t i = 0; i < 2; i++)
+		watch(r, &r->leg[i]);
+}
+
+static void settle_failures(struct relay *r)
+{
+	for (size_t i = 0; i < 2 && !r->closing; i++)
+		settle_failure(r, &r->leg[i]);
 }
 
 void relay_resume(struct relay *r)
@@ -190,12 +212,12 @@ void relay_resume(struct relay *r)
 	list_del(&r->runnable);
 	for (size_t i = 0; i < 2 && !r->closing; i++)
 		drive(r, &r->half[i]);
-	for (size_t i = 0; i < 2 && !r->closing; i++)
-		settle_failure(r, &r->leg[i]);
+	settle_failures(r);
 }
 
 void relay_landed(struct relay *r, struct half *h, enum pump result)
 {
+	h->busy = false;
 	if (result == PUMP_MORE) {
 		r->last_moved = r->host->now;
 		r->last_from = (uint8_t)(h - r->half);
@@ -204,8 +226,21 @@ void relay_landed(struct relay *r, struct half *h, enum pump result)
 	} else {
 		conclude(r, h, result);
 	}
-	for (size_t i = 0; i < 2 && !r->closing; i++)
-		settle_failure(r, &r->leg[i]);
+	settle_failures(r);
+}
+
+void relay_again(struct relay *r, struct half *h)
+{
+	h->busy = false;
+	h->readable = true;
+	drive(r, h);
+	settle_failures(r);
+}
+
+void relay_refresh(struct relay *r)
+{
+	if (r->carriage)
+		r->path->carrier->refresh(r);
 }
 
 bool relay_half_closed(const struct relay *r)
@@ -213,11 +248,13 @@ bool relay_half_closed(const struct relay *r)
 	return r->one_ended;
 }
 
-bool relay_at_rest(const struct relay *r)
+bool relay_at_rest(struct relay *r)
 {
 	for (size_t i = 0; i < 2; i++)
-		if (held_bytes(&r->half[i]) || held_in_flight(&r->half[i]) || r->half[i].readable)
+		if (held_bytes(&r->half[i]) || r->half[i].busy || r->half[i].readable)
 			return false;
+	if (r->carriage && !r->path->carrier->at_rest(r))
+		return false;
 	return !r->one_ended && r->last_from == SERVER && list_empty(&r->runnable);
 }
 
@@ -239,6 +276,8 @@ void relay_close(struct relay *r, bool reset)
 		return;
 	r->closing = r->ended = true;
 	list_del(&r->runnable);
+	if (r->carriage)
+		r->path->carrier->stop(r);
 	for (size_t i = 0; i < 2; i++) {
 		held_cancel(r->host->ring, &r->half[i]);
 		if (reset)

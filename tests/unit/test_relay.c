@@ -37,6 +37,7 @@ static void exchange(struct rig *g, struct link *l, const char *path, uint64_t t
 		}
 		rig_turn(g, 0);
 	}
+	relay_refresh(&l->relay);
 	for (enum side side = CLIENT; side <= SERVER; side++) {
 		expect_num(s[side].got, total, path);
 		expect_num(l->relay.half[side].moved, total, path);
@@ -490,6 +491,7 @@ Test(relay, last_moved_is_when_bytes_moved)
 		expect_num(l.relay.last_moved, before, "silence");
 		stream_push(&s, l.peer[SERVER], 10);
 		expect_num(stream_pull_all(&s, g, l.peer[CLIENT], 10), 0, path->name);
+		relay_refresh(&l.relay);
 		cr_expect(l.relay.last_moved > before, "%s: bytes", path->name);
 		link_close(g, &l);
 	}

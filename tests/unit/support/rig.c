@@ -41,9 +41,13 @@ struct rig *rig_open(size_t pipes)
 	struct rig *g = calloc(1, sizeof(*g));
 
 	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; paths[i]; i++)
+		path_prepare(paths[i], 1);
 	g->fds_before = fds_count();
 	g->host.ring = ring_of_test();
 	g->host.pipes = &g->pipes;
+	g->host.timers = &g->timers;
+	timers_init(&g->timers);
 	g->host.buffer = g->buffer;
 	g->host.buffer_size = sizeof(g->buffer);
 	g->host.ended = on_ended;
@@ -58,6 +62,9 @@ void rig_close(struct rig *g)
 	size_t idle = g->pipes.nidle, open = g->pipes.nopen;
 
 	pipes_finish(&g->pipes);
+	while (!paths_leave(&g->host))
+		rig_turn(g, 10);
+	timers_finish(&g->timers);
 	ring_close(g->host.ring);
 	expect_num(open, idle, "pipes: all came back");
 	expect_num(fds_count(), g->fds_before, "descriptors");
@@ -68,9 +75,11 @@ void rig_turn(struct rig *g, msec_t wait)
 {
 	struct list again, *node;
 
+	wait = min_of(wait, timers_wait(&g->timers, g->host.now));
 	ring_wait(g->host.ring, list_empty(&g->host.runnable) ? wait : 0);
 	g->host.now = timer_now();
 	ring_dispatch(g->host.ring);
+	timers_run(&g->timers, g->host.now);
 	list_init(&again);
 	while ((node = list_pop(&g->host.runnable)))
 		list_add(&again, node);

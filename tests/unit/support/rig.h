@@ -13,6 +13,7 @@
 struct rig {
 	struct relay_host host;
 	struct pipes pipes;
+	struct timers timers;
 	struct link *links[RIG_LINKS]; /* those that are open */
 	int fds_before;
 	uint8_t buffer[RIG_BUFFER];
