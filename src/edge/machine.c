@@ -11,6 +11,7 @@
 #include "backend/checker.h"
 #include "edge/admit.h"
 #include "edge/tarpit.h"
+#include "relay/paths.h"
 
 /* Standard files, the log, the resolver, tailscaled, the signals, and some to look around with. */
 #define SPARE_FDS 25
@@ -20,6 +21,8 @@
 #define METRICS_FDS 20
 /* The checker's own is among the spare ones; its conversations (backend/checker.h). */
 #define CHECK_FDS CHECKER_TALKS
+/* Maps and programs of a path in the kernel; each worker has two more. */
+#define CARRIER_FDS 10
 /* A worker's ring and mailbox; and each listener, with a client that waits for a place. */
 #define WORKER_FDS 2
 
@@ -63,9 +66,21 @@ static size_t check_fds(const struct config *c)
 	return 0;
 }
 
+static size_t carrier_fds(const struct config *c, size_t workers)
+{
+	for (size_t i = 0; i < c->nlistens; i++) {
+		const struct path *path = c->listens[i].path ? path_find(c->listens[i].path) : NULL;
+
+		if (path && path->carrier)
+			return CARRIER_FDS + 2 * workers;
+	}
+	return 0;
+}
+
 size_t machine_fixed_fds(const struct config *c, size_t workers, size_t listeners)
 {
-	return SPARE_FDS + check_fds(c) + (c->global.control ? CONTROL_FDS : 0) +
+	return SPARE_FDS + check_fds(c) + carrier_fds(c, workers) +
+	       (c->global.control ? CONTROL_FDS : 0) +
 	       (c->global.metrics.sa.sa_family != AF_UNSPEC ? METRICS_FDS : 0) + tarpit_fds(c) +
 	       workers * (WORKER_FDS + 2 * listeners);
 }

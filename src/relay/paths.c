@@ -6,10 +6,11 @@
 #include "relay/copy.h"
 #include "relay/carrier.h"
 #include "relay/ring_splice.h"
+#include "relay/sockmap.h"
 #include "relay/splice.h"
 
-const struct path *const paths[] = { &path_auto, &path_copy, &path_splice, &path_ring_splice,
-				     NULL };
+const struct path *const paths[] = { &path_auto,	&path_copy,    &path_splice,
+				     &path_ring_splice, &path_sockmap, NULL };
 
 const struct path *path_find(const char *name)
 {

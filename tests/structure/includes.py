@@ -43,6 +43,8 @@ def module_of(path: str) -> str:
 
 def judge_own(root: Path, path: str, header: str, order: Order) -> str | None:
     """What is wrong with a file including one of the project's own headers; None if nothing is."""
+    if header.startswith("bpf/"):  # shared with programs in the kernel, plain types: below every layer
+        return None
     if "/" not in header and (root / path).with_name(header).exists():
         header = f"{path.split('/')[1]}/{header}"
     elif not (root / "include" / header).exists():

@@ -229,7 +229,7 @@ class Ctx:
         for key, expected in (("up", up), ("down", down)):
             counts = expected if isinstance(expected, range) else (expected,)
             assert expected is None or int(line[key]) in counts, f"{key}={line[key]}, expected {expected}: {line}"
-        paths = ("auto", "copy", "splice", "handoff") if self.path == "auto" else (self.path,)
+        paths = {"auto": ("auto", "copy", "splice", "handoff"), "sockmap": ("sockmap", "splice")}.get(self.path, (self.path,))
         assert line["path"] in paths, f"path={line['path']} on a listener with path = {self.path}: {line}"
         return line
 

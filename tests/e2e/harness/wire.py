@@ -14,6 +14,7 @@ from typing import Any, Callable
 
 KIB = 1024
 MIB = 1024 * KIB
+GIB = 1024 * MIB
 BROKEN = (errno.ECONNRESET, errno.EPIPE)  # EPIPE where the end of the other half had come before the reset
 POOL = 4 * MIB + 7  # no multiple of a page, a pipe or a segment: a swapped or repeated block changes the digest
 
