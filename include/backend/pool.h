@@ -43,6 +43,12 @@ struct choice {
 void pool_open(struct pool *p, const struct backend_conf *conf, struct registry *registry);
 void pool_close(struct pool *p);
 
+/* The one that is written so, host or host:port; the host alone will do where it means one of them. NULL: there is none. */
+struct server *pool_find(const struct pool *p, const char *text);
+
+/* Of its weight, what it gets now: less than 100 % while it starts slowly. */
+unsigned pool_share(const struct pool *p, const struct pool_member *m);
+
 /* A name of it was never answered, for good or ill. */
 bool pool_is_asking(struct pool *p);
 

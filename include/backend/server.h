@@ -58,8 +58,9 @@ void server_release(struct server *s);
 /* One holder more of a server that is held. Returns it. */
 struct server *server_get(struct server *s);
 
-/* That of the backend whose host, or host:port, is `text`; held, for server_release(). NULL: there is none. */
-struct server *registry_find(struct registry *r, const char *backend, const char *text);
+/* As it is written in the file: host, or host:port. Returns `out`. */
+#define SERVER_TEXT 300
+char *server_format(const struct server *s, char out[static SERVER_TEXT]);
 
 /* Its addresses that are up, preferred family first, then in turn with the other (RFC 8305 4); `port` where it has
  * none of its own. Returns how many. A name without an address is asked for again. */

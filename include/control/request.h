@@ -27,6 +27,8 @@ enum verb_id {
 	VERB_BANS,
 	VERB_LOG_LEVEL,
 	VERB_DRAIN,
+	VERB_READY,
+	VERB_MAINT,
 	VERB_RELOAD,
 	VERB_COUNT
 };
@@ -38,6 +40,8 @@ struct request {
 	bool has_net;
 	msec_t ttl;		/* ban; 0: until it is taken back */
 	char listener[64];	/* drain, conns; "": all */
+	char backend[64];	/* ready, maint, drain; "": not that of a server */
+	char server[300];	/* of it, as in the file */
 	uint16_t port;		/* conns: only this one of the listener; 0: all */
 	enum listing_sort sort; /* conns */
 	uint32_t limit;		/* conns; 0: all */

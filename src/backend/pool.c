@@ -46,6 +46,25 @@ void pool_close(struct pool *p)
 	pthread_mutex_destroy(&p->lock);
 }
 
+struct server *pool_find(const struct pool *p, const char *text)
+{
+	struct server *by_host = NULL;
+	char own[SERVER_TEXT];
+	size_t hosts = 0;
+
+	for (size_t i = 0; i < p->count; i++) {
+		struct server *s = p->at[i].server;
+
+		if (strcasecmp(server_format(s, own), text) == 0)
+			return s;
+		if (strcasecmp(s->host, text) == 0) {
+			by_host = s;
+			hosts++;
+		}
+	}
+	return hosts == 1 ? by_host : NULL;
+}
+
 bool pool_is_asking(struct pool *p)
 {
 	for (size_t i = 0; i < p->count; i++)
@@ -65,6 +84,11 @@ static uint64_t weight_now(const struct pool *p, const struct pool_member *m)
 	since = server_back_since(m->server);
 	past = since ? timer_now() - since : span;
 	return past < span ? max_of(full * past / span, (uint64_t)1) : full;
+}
+
+unsigned pool_share(const struct pool *p, const struct pool_member *m)
+{
+	return (unsigned)(weight_now(p, m) * 100 / ((uint64_t)m->weight * PARTS));
 }
 
 static size_t gather(struct pool *p, bool backup, uint16_t port, struct candidate *out)

@@ -102,33 +102,15 @@ void server_release(struct server *s)
 	pthread_mutex_unlock(&r->lock);
 }
 
-static bool is_called(const struct server *s, const char *text)
+char *server_format(const struct server *s, char out[static SERVER_TEXT])
 {
-	const char *shape = strchr(s->host, ':') && *s->host != '[' && !s->name ? "[%s]:%u"
-										: "%s:%u";
-	char own[300];
+	bool bare_v6 = !s->name && *s->host != '[' && strchr(s->host, ':');
 
-	if (!s->port)
-		return strcasecmp(s->host, text) == 0;
-	snprintf(own, sizeof(own), shape, s->host, s->port);
-	return strcasecmp(own, text) == 0;
-}
-
-struct server *registry_find(struct registry *r, const char *backend, const char *text)
-{
-	struct server *found = NULL;
-
-	pthread_mutex_lock(&r->lock);
-	list_each(node, &r->servers) {
-		struct server *s = container_of(node, struct server, node);
-
-		if (!found && strcmp(s->backend, backend) == 0 && is_called(s, text))
-			found = s;
-	}
-	if (found)
-		found->holders++;
-	pthread_mutex_unlock(&r->lock);
-	return found;
+	if (s->port)
+		snprintf(out, SERVER_TEXT, bare_v6 ? "[%s]:%u" : "%s:%u", s->host, s->port);
+	else
+		snprintf(out, SERVER_TEXT, "%s", s->host);
+	return out;
 }
 
 /* Those that are up, in the order of the answer. */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "control/answer_servers.h"
 #include "control/answer_tailnet.h"
 #include "edge/why.h"
 #include "engine/timer.h"
@@ -157,27 +158,6 @@ static json_t *latency(const struct latency *l)
 	return packed(json_pack("{s:I, s:o}", "sum", (json_int_t)l->sum, "classes", classes));
 }
 
-static json_t *servers(const struct pool *p)
-{
-	json_t *list = packed(json_array());
-
-	for (size_t i = 0; i < p->count; i++) {
-		struct addr at[NAME_ADDRESSES_MAX];
-		const struct server *s = p->at[i].server;
-		size_t count = server_addresses(p->at[i].server, 0, at);
-
-		for (size_t k = 0; k < count; k++) {
-			char text[ADDR_TEXT];
-
-			json_array_append_new(
-				list,
-				packed(json_string(s->port ? addr_format(&at[k], text)
-							   : addr_format_host(&at[k], text))));
-		}
-	}
-	return list;
-}
-
 static json_t *backends(const struct desk *d, const struct ledger *look)
 {
 	static const char *const headers[] = { "off", "v1", "v2" };
@@ -195,7 +175,7 @@ static json_t *backends(const struct desk *d, const struct ledger *look)
 		json_array_append_new(
 			list,
 			packed(json_pack("{s:s, s:o, s:s, s:I, s:I, s:I, s:o, s:I, s:I}", "name",
-					 b->section.name, "servers", servers(&g->pools[i]),
+					 b->section.name, "servers", answer_servers(&g->pools[i]),
 					 "send_proxy", headers[b->send_proxy], "live",
 					 (json_int_t)a.live, "connects", (json_int_t)a.accepted,
 					 "failed", (json_int_t)a.refused, "connect_ms",

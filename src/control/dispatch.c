@@ -177,11 +177,68 @@ static void refuse_listener(struct session *s, const char *name)
 		       nearest_text(&n, meant));
 }
 
+static void refuse_server(struct session *s, const struct pool *p)
+{
+	const struct config *c = desk_of(s)->edge.current->config;
+	char meant[NEAREST_TEXT], own[SERVER_TEXT];
+	struct nearest n;
+
+	nearest_start(&n, p ? s->request.server : s->request.backend);
+	for (size_t i = 0; !p && i < c->nbackends; i++)
+		nearest_try(&n, c->backends[i].section.name);
+	for (size_t i = 0; p && i < p->count; i++)
+		nearest_try(&n, p->at[i].server->host);
+	if (!p)
+		session_refuse(s, "unknown", "there is no backend %s%s", s->request.backend,
+			       nearest_text(&n, meant));
+	else
+		session_refuse(s, "unknown",
+			       "backend %s has no server %s%s; name it as in the file: %s",
+			       s->request.backend, s->request.server, nearest_text(&n, meant),
+			       server_format(p->at[0].server, own));
+}
+
+static struct pool *find_pool(const struct generation *g, const char *backend)
+{
+	for (size_t i = 0; i < g->config->nbackends; i++)
+		if (strcmp(g->config->backends[i].section.name, backend) == 0)
+			return &g->pools[i];
+	return NULL;
+}
+
+static void set_admin(struct session *s, enum server_admin admin)
+{
+	static const char *const means[] = { "new flows are led there",
+					     "no new flows are led there",
+					     "no new flows are led there, and it is not checked" };
+	struct pool *p = find_pool(desk_of(s)->edge.current, s->request.backend);
+	struct server *server = p ? pool_find(p, s->request.server) : NULL;
+	char name[SERVER_TEXT];
+	size_t live;
+
+	if (!server) {
+		refuse_server(s, p);
+		return;
+	}
+	server_set_admin(server, admin);
+	live = atomic_load(&server->live);
+	server_format(server, name);
+	log_info("control: server %s/%s is %s: %s; it has %zu flows", s->request.backend, name,
+		 server_admin_name(admin), means[admin], live);
+	session_answer(s, json_pack("{s:b, s:s, s:s, s:s, s:I}", "ok", 1, "backend",
+				    s->request.backend, "server", name, "state",
+				    server_admin_name(admin), "live", (json_int_t)live));
+}
+
 static void drain(struct session *s)
 {
 	const char *name = s->request.listener;
 	struct desk *d = desk_of(s);
 
+	if (*s->request.backend) {
+		set_admin(s, SERVER_DRAIN);
+		return;
+	}
 	if (!*name) {
 		session_answer(s, json_pack("{s:b, s:n}", "ok", 1, "draining"));
 		drain_all(d, "control");
@@ -223,6 +280,12 @@ void dispatch(struct session *s)
 		break;
 	case VERB_DRAIN:
 		drain(s);
+		break;
+	case VERB_READY:
+		set_admin(s, SERVER_READY);
+		break;
+	case VERB_MAINT:
+		set_admin(s, SERVER_MAINT);
 		break;
 	case VERB_RELOAD:
 		log_info("control: reload");

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "control/field.h"
+#include "control/present_servers.h"
 #include "control/table.h"
 #include "control/text.h"
 
@@ -140,7 +141,7 @@ static void put_head(const struct frame *f, FILE *to, size_t columns)
 {
 	const json_t *flows = field_object(f->status, "flows");
 	char live[TEXT_FIGURE], max[TEXT_FIGURE], accepted[TEXT_FIGURE], refused[TEXT_FIGURE];
-	char up[TEXT_FIGURE], bans[TEXT_FIGURE];
+	char up[TEXT_FIGURE], bans[TEXT_FIGURE], states[200];
 
 	put(to, columns, f->bold, "tailsplice %s  %s  up %s  pid %" PRIu64 "  config %.8s",
 	    field_text(f->status, "version"),
@@ -154,6 +155,8 @@ static void put_head(const struct frame *f, FILE *to, size_t columns)
 	    text_count(field_u64(flows, "accepted"), accepted),
 	    text_count(field_u64(flows, "refused"), refused),
 	    text_count(field_u64(f->status, "bans"), bans));
+	put(to, columns, false, "servers     %s",
+	    present_server_states(field_array(f->status, "backends"), states, sizeof(states)));
 	put_rates(f, to, columns);
 	put_refusals(f, to, columns);
 }
@@ -249,7 +252,7 @@ static void put_lines(FILE *to, const char *text, size_t rows)
 void frame_print(const struct frame *f, FILE *to, size_t rows, size_t columns)
 {
 	size_t listeners = json_array_size(field_array(f->status, "listeners")), length;
-	size_t head = 6 + (*f->trouble != 0), tables, shown;
+	size_t head = 7 + (*f->trouble != 0), tables, shown;
 	char *text;
 	FILE *page = open_memstream(&text, &length);
 

@@ -95,10 +95,28 @@ static void present_reload(const json_t *answer, FILE *to)
 				  json_is_string(address) ? json_string_value(address) : "-");
 }
 
-void present(enum verb_id verb, const json_t *answer, const struct medium *medium, FILE *to)
+static void present_drain(const json_t *answer, FILE *to)
 {
 	const json_t *all = json_object_get(answer, "draining");
 
+	sheet_say(to,
+		  json_is_string(all)
+			  ? "draining %s: it accepts no more"
+			  : "draining%s: it accepts no more, and ends with its last flow",
+		  json_is_string(all) ? json_string_value(all) : "");
+}
+
+static void present_server(const json_t *answer, FILE *to)
+{
+	uint64_t live = field_u64(answer, "live");
+
+	sheet_say(to, "%s/%s is %s, with %" PRIu64 " flow%s", field_text(answer, "backend"),
+		  field_text(answer, "server"), field_text(answer, "state"), live,
+		  live == 1 ? "" : "s");
+}
+
+void present(enum verb_id verb, const json_t *answer, const struct medium *medium, FILE *to)
+{
 	switch (verb) {
 	case VERB_STATUS:
 		present_status(answer, medium, to);
@@ -122,11 +140,12 @@ void present(enum verb_id verb, const json_t *answer, const struct medium *mediu
 		sheet_say(to, "log level %s", field_text(answer, "level"));
 		break;
 	case VERB_DRAIN:
-		sheet_say(to,
-			  json_is_string(all)
-				  ? "draining %s: it accepts no more"
-				  : "draining%s: it accepts no more, and ends with its last flow",
-			  json_is_string(all) ? json_string_value(all) : "");
+	case VERB_READY:
+	case VERB_MAINT:
+		if (json_object_get(answer, "server"))
+			present_server(answer, to);
+		else
+			present_drain(answer, to);
 		break;
 	default:
 		present_reload(answer, to);

@@ -5,6 +5,7 @@
 
 #include "base/bits.h"
 #include "control/field.h"
+#include "control/present_servers.h"
 #include "control/present_tailnet.h"
 #include "control/sheet.h"
 #include "control/text.h"
@@ -128,10 +129,9 @@ static void put_backends(const struct sheet *s, const json_t *list, bool bold)
 						 { "LIVE", true },     { "CONNECTS", true },
 						 { "FAILED", true },   { "CONNECT", true },
 						 { "UP", true },       { "DOWN", true } };
-	const json_t *row, *server;
+	const json_t *row;
 	struct table t;
-	char text[256];
-	size_t i, n;
+	size_t i;
 
 	table_init(&t, columns, ARRAY_LEN(columns));
 	json_array_foreach(list, i, row)
@@ -144,12 +144,6 @@ static void put_backends(const struct sheet *s, const json_t *list, bool bold)
 		cell_connect(&t, field_object(row, "connect_ms"));
 		sheet_cell_bytes(&t, row, "up");
 		sheet_cell_bytes(&t, row, "down");
-		json_array_foreach(field_array(row, "servers"), n, server)
-		{
-			snprintf(text, sizeof(text), "  %.200s",
-				 json_is_string(server) ? json_string_value(server) : "-");
-			table_heading(&t, text);
-		}
 	}
 	table_print(&t, s->to, s->width, TABLE_FOLD, bold);
 	table_finish(&t);
@@ -173,5 +167,7 @@ void present_status(const json_t *answer, const struct medium *medium, FILE *to)
 	put_listeners(&sheet, field_array(answer, "listeners"), medium->bold);
 	putc('\n', to);
 	put_backends(&sheet, field_array(answer, "backends"), medium->bold);
+	putc('\n', to);
+	present_servers(&sheet, field_array(answer, "backends"), medium->bold);
 	present_tailnet_nodes(&sheet, field_object(answer, "tailnet"), medium->bold);
 }

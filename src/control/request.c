@@ -121,6 +121,31 @@ static const char *read_listener(const char *text, struct request *out, char *wo
 	return NULL;
 }
 
+static const char *read_server(const char *text, struct request *out, char *words, size_t size)
+{
+	size_t slash = strcspn(text, "/");
+	char backend[sizeof(out->backend)];
+
+	(void)words;
+	(void)size;
+	if (slash >= sizeof(backend) || !text[slash] || !text[slash + 1] ||
+	    strlen(text + slash + 1) >= sizeof(out->server))
+		return "BACKEND/SERVER, the server as in the file: stalwart/100.64.0.2";
+	memcpy(backend, text, slash);
+	backend[slash] = '\0';
+	if (value_name(backend))
+		return "BACKEND/SERVER, with the name of a backend";
+	memcpy(out->backend, backend, slash + 1);
+	memcpy(out->server, text + slash + 1, strlen(text + slash + 1) + 1);
+	return NULL;
+}
+
+static const char *read_drained(const char *text, struct request *out, char *words, size_t size)
+{
+	return strchr(text, '/') ? read_server(text, out, words, size)
+				 : read_listener(text, out, words, size);
+}
+
 static const char *read_place(const char *text, struct request *out, char *words, size_t size)
 {
 	size_t colon = strcspn(text, ":");
@@ -180,11 +205,26 @@ const struct verb verbs[VERB_COUNT] = {
 	  .details = "LEVEL is error, warn, info or debug.\n" },
 	{ .name = "drain",
 	  .id = VERB_DRAIN,
-	  .arguments = { { "LISTENER", NULL, read_listener } },
+	  .arguments = { { "LISTENER|SERVER", NULL, read_drained } },
 	  .summary =
-		  "accepts no more, on one listener or on all; without LISTENER the edge then ends",
+		  "accepts no more, on one listener or on all, which ends the edge; or no more for a server",
 	  .details =
-		  "Live flows may end by themselves until `drain` of the configuration is over.\n" },
+		  "Live flows may end by themselves until `drain` of the configuration is over. SERVER is\n"
+		  "BACKEND/SERVER as in the file: it gets no new flows, those that it has go on.\n" },
+	{ .name = "ready",
+	  .id = VERB_READY,
+	  .arguments = { { "SERVER", NULL, read_server } },
+	  .required = 1,
+	  .summary = "gives a server new flows again",
+	  .details = "SERVER is BACKEND/SERVER, the server as in the file.\n" },
+	{ .name = "maint",
+	  .id = VERB_MAINT,
+	  .arguments = { { "SERVER", NULL, read_server } },
+	  .required = 1,
+	  .summary = "takes a server out of service: no new flows, no checks",
+	  .details =
+		  "SERVER is BACKEND/SERVER, the server as in the file. Flows that it has go on. It holds over\n"
+		  "reloads, until `ready`.\n" },
 	{ .name = "reload",
 	  .id = VERB_RELOAD,
 	  .summary =

@@ -21,10 +21,12 @@ from harness.need import cannot_run
 
 pytestmark = pytest.mark.usefixtures("binary")
 
-VERBS = ["status", "conns", "kill", "ban", "unban", "bans", "log-level", "drain", "reload"]
+VERBS = ["status", "conns", "kill", "ban", "unban", "bans", "log-level", "drain", "ready", "maint", "reload"]
 LONG6 = "[2001:db8:1111:2222:3333:4444:5555:6666]"
 LISTENER = {"name": "mail", "port": 25, "backend": "stalwart", "state": "accepting", "live": 300, "accepted": 81234,
             "refused": 17, "up": 1234567, "down": 987654321}
+SERVER = {"name": "100.64.0.2", "state": "ready", "live": 312, "weight": 1, "backup": False, "share_percent": 100,
+          "addresses": [{"address": "100.64.0.2", "up": True}], "source": None, "age_s": None, "error": None}
 STATUS: dict[str, Any] = {
     "ok": True, "version": "0.1.0", "pid": 4711, "state": "running", "since": "2026-01-02T03:04:05Z", "uptime_s": 273840,
     "config": {"file": "/etc/tailsplice/tailsplice.ini", "hash": "0123456789abcdef", "loaded": "2026-01-02T03:04:05Z",
@@ -36,7 +38,7 @@ STATUS: dict[str, Any] = {
     "rates": {"connections_per_s": 12.34, "up_bytes_per_s": 1536, "down_bytes_per_s": 0, "over_ms": 1000},
     "paths": {"splice": 81000, "copy": 234}, "bans": 3, "log": {"level": "info", "dropped": 4},
     "listeners": [{**LISTENER, "address": "0.0.0.0:25"}, {**LISTENER, "address": f"{LONG6}:25"}],
-    "backends": [{"name": "stalwart", "servers": ["100.64.0.2", f"{LONG6}:10025"], "send_proxy": "v2", "live": 312,
+    "backends": [{"name": "stalwart", "servers": [SERVER, {**SERVER, "name": f"{LONG6}:10025", "state": "maint"}], "send_proxy": "v2", "live": 312,
                   "connects": 81234, "failed": 9, "up": 1, "down": 2}]}
 CONN = {"id": "0000017a", "listener": "mail:25", "client": f"{LONG6}:51234", "backend": "stalwart",
         "server": "100.64.0.2:25", "path": "splice", "state": "relay", "age_ms": 61000, "idle_ms": 12, "up": 1536,
@@ -47,6 +49,8 @@ ANSWERS: dict[str, Any] = {
     "ban": {"ok": True, "banned": "192.0.2.0/24", "ttl_s": 600, "ended": 3}, "unban": {"ok": True, "unbanned": "192.0.2.0/24"},
     "bans": {"ok": True, "bans": [{"net": "192.0.2.0/24", "ttl_s": 59, "since": "2026-01-02T03:04:05Z"}]},
     "log-level": {"ok": True, "level": "debug"}, "drain": {"ok": True, "draining": None},
+    "ready": {"ok": True, "backend": "stalwart", "server": "100.64.0.2", "state": "ready", "live": 1},
+    "maint": {"ok": True, "backend": "stalwart", "server": "100.64.0.2", "state": "maint", "live": 3},
     "reload": {"ok": True, "changed": {"added": ["[::]:993"], "removed": [], "kept": 4}, "warnings": ["a.ini:3: warning: w"]}}
 
 
@@ -73,6 +77,8 @@ def edge(tmp_path: Path) -> Iterator[FakeEdge]:
     (["log-level", "debug"], ["log-level debug"], "log level debug"),
     (["drain"], ["drain"], "draining"),
     (["drain", "mail"], ["drain mail"], "draining"),
+    (["ready", "stalwart/100.64.0.2"], ["ready stalwart/100.64.0.2"], "stalwart/100.64.0.2 is ready, with 1 flow\n"),
+    (["maint", "stalwart/100.64.0.2"], ["maint stalwart/100.64.0.2"], "stalwart/100.64.0.2 is maint, with 3 flows\n"),
     (["reload"], ["reload"], "reloaded: 1 addresses added"),
 ], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
 def test_request(edge: FakeEdge, args: list[str], requests: list[str], shown: str) -> None:
@@ -85,7 +91,7 @@ def test_request(edge: FakeEdge, args: list[str], requests: list[str], shown: st
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_json_is_the_answer(edge: FakeEdge, verb: str) -> None:
-    args = {"kill": ["17a"], "ban": ["192.0.2.0/24"], "unban": ["192.0.2.0/24"]}.get(verb, [])
+    args = {"kill": ["17a"], "ban": ["192.0.2.0/24"], "unban": ["192.0.2.0/24"], "ready": ["b/s"], "maint": ["b/s"]}.get(verb, [])
     done = call(verb, *args, "--json", "-s", edge.path)
     assert done.returncode == 0 and not done.stderr and json.loads(done.stdout) == ANSWERS[verb], done
 
@@ -305,10 +311,10 @@ def test_watch_fits_80_by_24(moving: FakeEdge, env: dict[str, str]) -> None:
         screen.read(2.3)
         lines = screen.lines()
         assert lines[0].startswith("tailsplice 0.1.0  running"), lines
-        assert [word for word in ("flows ", "connections", "up ", "down ", "refused ") if not any(l.startswith(word) for l in lines)] == []
+        assert [word for word in ("flows ", "servers     1 ready, 1 maint", "connections", "up ", "down ", "refused ") if not any(l.startswith(word) for l in lines)] == []
         assert "mail:25 0.0.0.0" in "\n".join(lines) and sum(f"{LONG6}"[:12] in line for line in lines) > 5, lines
         assert all(line for line in (lines[0], lines[23])), "it does not fill the screen"
-        assert any(symbol in lines[2] for symbol in ("\u2588" if env["LC_ALL"] == "C.UTF-8" else "#")), lines[2]
+        assert any(symbol in lines[3] for symbol in ("\u2588" if env["LC_ALL"] == "C.UTF-8" else "#")), lines[3]
         assert (b"\033[1m" in screen.raw) == ("NO_COLOR" not in env)
         # What was sent, cut into pictures: no line of them is wider than the screen.
         for picture in screen.raw.split(b"\033[H")[1:]:

@@ -103,7 +103,7 @@ def completed(root: Path, *words: str) -> set[str]:
 def test_completion(root: Path, tmp_path: Path) -> None:
     options = words_of(root / "usr/local/bin/tailsplice")
     assert completed(root, "") == {*options, "--help", "--version"}
-    assert completed(root, "re") == {"reload"}
+    assert completed(root, "rel") == {"reload"}
     assert completed(root, "ban") == {"ban", "bans"}
     for command in options:
         assert completed(root, command, "-") == set(options[command]), command

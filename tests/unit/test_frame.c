@@ -100,7 +100,7 @@ Test(frame, without_a_screen)
 
 	frame_take(&f, status(1, 10, 10, 30), conns(100), 1000);
 	text = printed(&f, 0, 80);
-	expect_num(count_lines(text, &widest), 6 + 2 + 30 + 2 + 10, "all listeners, ten flows");
+	expect_num(count_lines(text, &widest), 7 + 2 + 30 + 2 + 10, "all listeners, ten flows");
 	free(text);
 	frame_finish(&f);
 }

@@ -452,30 +452,25 @@ Test(server, one_for_all_generations)
 	registry_close(&r);
 }
 
-Test(server, found_as_it_is_written)
+Test(pool, a_server_is_found_as_it_is_written)
 {
 	static const struct {
-		const char *backend, *text;
-		bool found;
+		const char *text;
+		int wanted; /* -1: none */
 	} rows[] = {
-		{ "b", "mail.example.net", true },
-		{ "b", "MAIL.example.net", true },
-		{ "b", "mail.example.net:25", false },
-		{ "b", "192.0.2.1:26", true },
-		{ "b", "192.0.2.1", false },
-		{ "b", "[2001:db8::1]:27", true },
-		{ "b", "tailnet:mailbox", true },
-		{ "c", "mail.example.net", false },
-		{ "b", "", false },
+		{ "mail.example.net", 0 }, { "MAIL.example.net", 0 }, { "mail.example.net:25", -1 },
+		{ "192.0.2.1:26", 1 },	   { "192.0.2.1:27", 2 },     { "192.0.2.1", -1 },
+		{ "[2001:db8::1]:27", 3 }, { "2001:db8::1", -1 },     { "[2001:db8::1]", 3 },
+		{ "tailnet:mailbox", 4 },  { "fd7a::1", 5 },	      { "", -1 },
 	};
 
-	set_up("server = mail.example.net\nserver = 192.0.2.1:26\nserver = [2001:db8::1]:27\nserver = tailnet:mailbox\n");
+	set_up("server = mail.example.net\nserver = 192.0.2.1:26\nserver = 192.0.2.1:27\n"
+	       "server = [2001:db8::1]:27\nserver = tailnet:mailbox\nserver = fd7a::1\n");
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct server *s = registry_find(&desk.registry, rows[i].backend, rows[i].text);
+		const struct server *s = pool_find(&desk.pool, rows[i].text);
 
-		cr_expect(!s == !rows[i].found, "%s/%s", rows[i].backend, rows[i].text);
-		if (s)
-			server_release(s);
+		cr_expect(s == (rows[i].wanted < 0 ? NULL : desk.pool.at[rows[i].wanted].server),
+			  "%s", rows[i].text);
 	}
 	tear_down();
 }

@@ -185,7 +185,12 @@ static const char busy[] =
 	"'state':'accepting','live':12,'accepted':1,'refused':0,'up':0,'down':0},"
 	"{'name':'a-listener-whose-name-is-as-long-as-a-name-may-be-in-the-file.x','address':'[::1]:8080','backend':"
 	"'a-backend-whose-name-is-as-long-as-a-name-may-be-in-the-file.yz','state':'paused','live':0}],"
-	"'backends':[{'name':'stalwart','servers':['100.64.0.2','[fd7a:115c:a1e0::2]:25'],'send_proxy':'v2',"
+	"'backends':[{'name':'stalwart','servers':["
+	"{'name':'mailbox.tail1.ts.net','state':'ready','live':300,'weight':2,'backup':false,'share_percent':40,"
+	"'addresses':[{'address':'100.64.0.2','up':true},{'address':'fd7a:115c:a1e0::2','up':false,'check':'down','reason':'connection refused'}],'source':'dns',"
+	"'age_s':61,'error':'there is no such name (NXDOMAIN)'},"
+	"{'name':'[fd7a:115c:a1e0::2]:25','state':'maint','live':0,'weight':1,'backup':true,'share_percent':100,"
+	"'addresses':[{'address':'fd7a:115c:a1e0::2','up':true}],'source':null,'age_s':null,'error':null}],'send_proxy':'v2',"
 	"'live':312,'connects':81234,'failed':9,'up':1,'down':2}]}";
 
 /* Of text with ' for ". */
@@ -242,7 +247,12 @@ Test(present, status_fits_and_tells_everything)
 		"accepting",
 		"paused",
 		"1.0T",
-		"[fd7a:115c:a1e0::2]:25\n",
+		"100.64.0.2, fd7a:115c:a1e0::2 (down)\n",
+		"    fd7a:115c:a1e0::2 down: connection refused\n",
+		"there is no such name (NXDOMAIN); addresses of 1m01s ago\n",
+		"maint     0  1 backup  fd7a:115c:a1e0::2\n",
+		"  [fd7a:115c:a1e0::2]:25",
+		"ready   300   2 (40%)  ",
 		" -> a-backend-whose-name-is-as-long-as-a-name-may-be-in-the-file.yz\n",
 		"81234",
 	};
@@ -357,7 +367,7 @@ Test(present, nothing_is_taken_for_granted)
 		"{'ok':true,'listeners':[1],'backends':[null],'conns':['x'],'bans':[[]],'changed':3}",
 		"{'ok':true,'listeners':{},'flows':[],'rates':'fast','config':7,'refusals':[1,2],'ends':{'x':'y'}}",
 		"{'conns':[{'id':1,'up':-5,'rate':1e300}],'uptime_s':9223372036854775807}",
-		"{'backends':[{'servers':[1,null]}],'listeners':[{'address':':'},{'port':99999999}]}",
+		"{'backends':[{'servers':[1,null,{'addresses':[2,{}],'error':3}]}],'listeners':[{'address':':'},{'port':99999999}]}",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {

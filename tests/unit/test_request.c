@@ -35,7 +35,8 @@ Test(request, usage)
 		{ VERB_STATUS, "", "[--watch]" },
 		{ VERB_KILL, "ID...", "ID..." },
 		{ VERB_BAN, "ADDR[/BITS] [TTL]", "ADDR[/BITS] [TTL]" },
-		{ VERB_DRAIN, "[LISTENER]", "[LISTENER]" },
+		{ VERB_DRAIN, "[LISTENER|SERVER]", "[LISTENER|SERVER]" },
+		{ VERB_MAINT, "SERVER", "SERVER" },
 		{ VERB_CONNS, "",
 		  "[--sort age|rate|bytes] [--client ADDR[/BITS]] [--listener NAME[:PORT]] [--limit N]" },
 	};
@@ -117,6 +118,32 @@ Test(request, bans)
 	}
 }
 
+Test(request, servers)
+{
+	static const struct {
+		const char *line;
+		enum verb_id id;
+		const char *backend, *server;
+	} rows[] = {
+		{ "drain stalwart/100.64.0.2", VERB_DRAIN, "stalwart", "100.64.0.2" },
+		{ "ready stalwart/mail.t.ts.net:25", VERB_READY, "stalwart", "mail.t.ts.net:25" },
+		{ "maint s-1.x_y/[fd7a::2]:25", VERB_MAINT, "s-1.x_y", "[fd7a::2]:25" },
+		{ "maint s/tailnet:mailbox", VERB_MAINT, "s", "tailnet:mailbox" },
+		{ "maint s/fe80::1%eth0", VERB_MAINT, "s", "fe80::1%eth0" },
+		{ "maint s/a/b", VERB_MAINT, "s", "a/b" },
+	};
+	struct request r;
+	char why[400];
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		expect_num(parse(rows[i].line, &r, why), 0, rows[i].line);
+		expect_num(r.verb->id, rows[i].id, rows[i].line);
+		expect_str(r.backend, rows[i].backend, rows[i].line);
+		expect_str(r.server, rows[i].server, rows[i].line);
+		expect_str(r.listener, "", rows[i].line);
+	}
+}
+
 Test(request, listeners)
 {
 	static const struct {
@@ -175,7 +202,8 @@ Test(request, refused)
 	static const struct {
 		const char *line, *why;
 	} rows[] = {
-		{ "", "expected one of status conns kill ban unban bans log-level drain reload" },
+		{ "",
+		  "expected one of status conns kill ban unban bans log-level drain ready maint reload" },
 		{ " \t ", "expected one of status" },
 		{ "frobnicate", "unknown verb 'frobnicate': expected one of status" },
 		{ "stauts", "unknown verb 'stauts': did you mean status? expected one of status" },
@@ -221,6 +249,9 @@ Test(request, refused)
 		{ "unban 192.0.2.7 1m", "unexpected '1m': expected ADDR[/BITS] and no more" },
 		{ "log-level loud", "expected error, warn, info or debug" },
 		{ "drain a b", "unexpected 'b'" },
+		{ "drain a/", "expected BACKEND/SERVER, the server as in the file" },
+		{ "ready", "an argument is missing: expected SERVER" },
+		{ "maint a!/b", "with the name of a backend" },
 		{ "drain mail:25", "expected the name of a listener" },
 		{ "drain aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff1234",
 		  "expected the name of a listener" },
