@@ -155,16 +155,17 @@ void lookup_ask(struct lookup *l, const char *host,
 size_t lookup_poll(const struct lookup *l, struct pollfd out[static LOOKUP_SOCKETS])
 {
 	ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
-	int bits = ares_getsock(l->channel, sockets, ARES_GETSOCK_MAXNUM);
+	unsigned bits = (unsigned)ares_getsock(l->channel, sockets, ARES_GETSOCK_MAXNUM);
 	size_t count = 0;
 
 	_Static_assert(LOOKUP_SOCKETS >= ARES_GETSOCK_MAXNUM, "room for all");
 	for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
 		short events = 0;
 
-		if (ARES_GETSOCK_READABLE(bits, i))
+		/* As ARES_GETSOCK_READABLE and _WRITABLE do, which shift into the sign. */
+		if (bits >> i & 1)
 			events |= POLLIN;
-		if (ARES_GETSOCK_WRITABLE(bits, i))
+		if (bits >> (i + ARES_GETSOCK_MAXNUM) & 1)
 			events |= POLLOUT;
 		if (events)
 			out[count++] = (struct pollfd){ .fd = sockets[i], .events = events };
