@@ -31,15 +31,15 @@ struct sockmap_leg {
 	uint64_t cookie;
 };
 
-/* The kernel takes over the halves of a flow. The slots are zero but for what the worker writes. Returns a bit for
+/* Two legs each. The kernel takes over the halves of a flow. The slots are zero but for what the worker writes. Returns a bit for
  * each half that it took, BIT(0) from leg[0] to leg[1]: a socket that has its end already is not taken. Then
  * kick both: what had arrived before moves only when it is looked at. A kick answers 1 when there are bytes for
  * us, 0 at the end of the stream, else a negative errno; a failure is told once, to whoever asks first. */
-unsigned sockmap_join(uint32_t slot, const struct sockmap_leg leg[2]);
+unsigned sockmap_join(uint32_t slot, const struct sockmap_leg *leg);
 int sockmap_kick(int fd);
 
 /* The slots mean these sockets no longer. The rest goes when they are closed. */
-void sockmap_part(const struct sockmap_leg leg[2]);
+void sockmap_part(const struct sockmap_leg *leg);
 
 /* How a worker is called: poll the descriptor for POLLIN, then take the slots. */
 int sockmap_calls_fd(size_t worker);

@@ -28,7 +28,7 @@ volatile struct sockmap_slot *sockmap_slot(uint32_t slot)
 	return NULL;
 }
 
-unsigned sockmap_join(uint32_t slot, const struct sockmap_leg leg[2])
+unsigned sockmap_join(uint32_t slot, const struct sockmap_leg *leg)
 {
 	(void)slot;
 	(void)leg;
@@ -41,7 +41,7 @@ int sockmap_kick(int fd)
 	return 0;
 }
 
-void sockmap_part(const struct sockmap_leg leg[2])
+void sockmap_part(const struct sockmap_leg *leg)
 {
 	(void)leg;
 }

@@ -201,13 +201,13 @@ static bool place(uint64_t cookie, uint32_t slot)
 	return bpf_map_update_elem(kernel.places, &cookie, &slot, BPF_ANY) == 0;
 }
 
-static void remove_from(int map, const struct sockmap_leg leg[2])
+static void remove_from(int map, const struct sockmap_leg *leg)
 {
 	for (size_t i = 0; i < 2; i++)
 		bpf_map_delete_elem(map, &leg[i].cookie);
 }
 
-unsigned sockmap_join(uint32_t slot, const struct sockmap_leg leg[2])
+unsigned sockmap_join(uint32_t slot, const struct sockmap_leg *leg)
 {
 	unsigned taken = 0;
 
@@ -236,7 +236,7 @@ int sockmap_kick(int fd)
 	return n < 0 ? -errno : (int)n;
 }
 
-void sockmap_part(const struct sockmap_leg leg[2])
+void sockmap_part(const struct sockmap_leg *leg)
 {
 	remove_from(kernel.places, leg);
 }
