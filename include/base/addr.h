@@ -27,6 +27,10 @@ bool addr_parse(struct addr *a, const char *text, uint16_t port);
 /* Copies what the kernel filled in. An unknown family becomes AF_UNSPEC. */
 void addr_from_sockaddr(struct addr *a, const struct sockaddr *sa);
 
+/* Of a socket's other end, and its own: an IPv4-mapped address as IPv4. False, and AF_UNSPEC, when it has none (any more). */
+bool addr_of_peer(int fd, struct addr *a);
+bool addr_of_socket(int fd, struct addr *a);
+
 /* Bytes of the sockaddr inside, as bind(2) and connect(2) want them. */
 socklen_t addr_len(const struct addr *a);
 

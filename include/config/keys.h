@@ -22,14 +22,15 @@ struct key {
 	bool continues;		  /* an indented line below adds values */
 	bool required;
 	bool secret;  /* its value is repeated nowhere */
-	bool example; /* shown is one, and not what holds when the key is not given */
+	const char *instead; /* required only where this one is not given */
+	bool example;	     /* shown is one, and not what holds when the key is not given */
 };
 
 /* Rows of [global], [listen NAME] or [backend NAME]; *count of them. [defaults] has none of
  * its own: it takes those of listen and backend. */
 const struct key *keys_of(enum section_kind kind, size_t *count);
 
-/* Where the last value set() added came from, if the field keeps that: servers do. */
+/* Where the last value set() added came from, if the field keeps that: servers and routes do. */
 void key_note_line(const struct key *k, void *field, int line);
 
 /* The row of that name, or NULL. */

@@ -10,37 +10,14 @@
 #include "config/model.h"
 #include "config/reach.h"
 #include "config/report.h"
+#include "config/wire.h"
 
 enum lint_weight { LINT_ERROR, LINT_WARNING };
-
-/* What is spoken on a port; WIRE_OTHER: nobody knows. */
-enum wire {
-	WIRE_OTHER,
-	WIRE_SMTP,
-	WIRE_SMTPS,
-	WIRE_IMAP,
-	WIRE_IMAPS,
-	WIRE_POP3,
-	WIRE_POP3S,
-	WIRE_SIEVE,
-	WIRE_HTTP,
-	WIRE_HTTPS
-};
-
-enum wire wire_of(uint16_t port);
-const char *wire_name(enum wire w);
-bool wire_is_web(enum wire w);
-bool wire_is_mail(enum wire w);
-
-/* A client of that port hears a server's words in the clear, and they are SMTP. p is not PROFILE_AUTO. */
-bool wire_greets_in_smtp(enum profile p, uint16_t port);
-
-/* 8080 and 8443: a custom, not an assignment. */
-bool wire_is_custom(uint16_t port);
 
 /* One port of a listener and one server it leads to. */
 struct endpoint {
 	const struct listen_conf *listen;
+	const struct route_conf *route; /* by which it leads there */
 	const struct backend_conf *backend;
 	const struct server_conf *server;
 	struct addr at;	     /* of a literal or localhost; else AF_UNSPEC */
@@ -65,6 +42,7 @@ struct lint_place {
 /* The line of that key, or of the section when it has none of its own. */
 struct lint_place lint_at_global(const struct global_conf *g, const char *key);
 struct lint_place lint_at_listen(const struct listen_conf *l, const char *key);
+struct lint_place lint_at_route(const struct listen_conf *l, const struct route_conf *r);
 struct lint_place lint_at_backend(const struct backend_conf *b, const char *key);
 struct lint_place lint_at_server(const struct backend_conf *b, const struct server_conf *server);
 

@@ -63,6 +63,62 @@ struct target {
 	uint16_t port; /* 0: as ports say */
 };
 
+struct nets {
+	struct net *at;
+	size_t count;
+};
+
+/* What a connection can be chosen by. Those above MATCH_TLS need no byte of the client. */
+enum match_kind {
+	MATCH_ANY,
+	MATCH_SOURCE,
+	MATCH_TLS,
+	MATCH_SNI,
+	MATCH_ALPN,
+	MATCH_HTTP,
+	MATCH_HOST,
+	MATCH_PATH,
+	MATCH_SSH,
+};
+
+struct match {
+	enum match_kind kind;
+	bool below;	/* sni, host: any name below `text`, which begins with its dot then */
+	char *text;	/* sni, host (in lower case), alpn, path */
+	struct net net; /* source */
+};
+
+/* `route = MATCH, ... -> NAME[:PORT]` */
+struct route_conf {
+	struct match *at; /* all of them must fit */
+	size_t count;
+	struct target target;
+	const struct backend_conf *backend; /* what target.name means */
+	int line;
+	bool implied; /* it is `backend`, behind all routes */
+};
+
+struct routes {
+	struct route_conf *at;
+	size_t count;
+};
+
+/* What the client's first bytes must be. */
+enum expect { EXPECT_OFF, EXPECT_TLS };
+
+/* Of first_byte: the port decides. */
+#define FIRST_BYTE_AUTO UINT64_MAX
+
+/* Bits of backend_conf.proxy_tlv. */
+enum proxy_tlv {
+	PROXY_TLV_AUTHORITY = BIT(0),
+	PROXY_TLV_ALPN = BIT(1),
+	PROXY_TLV_UNIQUE_ID = BIT(2),
+	PROXY_TLV_CRC32C = BIT(3),
+	PROXY_TLV_NETNS = BIT(4),
+	PROXY_TLV_PASSTHROUGH = BIT(5),
+};
+
 /* Servers of one backend, at most. */
 #define BACKEND_SERVERS_MAX 64
 
@@ -164,6 +220,7 @@ struct backend_conf {
 	struct on_down_conf on_down;
 	msec_t slowstart;    /* 0: none */
 	unsigned send_proxy; /* enum pp_version */
+	unsigned proxy_tlv;  /* enum proxy_tlv */
 	struct check_conf check;
 	msec_t connect_timeout;
 	char *device;	     /* auto, any, or an interface */
@@ -177,8 +234,13 @@ struct listen_conf {
 	struct port_maps ports;
 	struct addrs bind;
 	struct target target;
-	const struct backend_conf *backend; /* what target.name means */
-	unsigned profile;		    /* enum profile */
+	struct routes
+		routes; /* the last may be `backend`; never empty in a configuration without errors */
+	struct nets accept_proxy; /* who must send a PROXY header; none: nobody may */
+	unsigned expect;	  /* enum expect */
+	msec_t first_byte; /* how long a client may be silent; 0: for ever; FIRST_BYTE_AUTO */
+	msec_t head; /* how long it may take for the bytes that a route or a PROXY header needs */
+	unsigned profile; /* enum profile */
 	char *path;
 	uint64_t max_flows;	   /* 0: no limit */
 	uint64_t flows_per_source; /* 0: off; LIMIT_AUTO */

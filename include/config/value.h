@@ -33,6 +33,12 @@ const char *value_ports(const char *text, struct port_maps *out);
 /* IP literals separated by blanks or commas; appended to *out. */
 const char *value_addrs(const char *text, struct addrs *out);
 
+/* "192.0.2.0/24", "2001:db8::1", separated by blanks or commas; appended to *out. */
+const char *value_nets(const char *text, struct nets *out);
+
+/* Some of the NULL-terminated words, separated by blanks or commas; *out has a bit for each, by its index. */
+const char *value_words(const char *text, const char *const *words, unsigned *out);
+
 /* "NAME" or "NAME:PORT"; *out owns the name afterwards. */
 const char *value_target(const char *text, struct target *out);
 

@@ -28,7 +28,4 @@ void flow_drain(struct flow *f, msec_t due);
 /* Once closed: true when the kernel let go of it; then it is gone. */
 bool flow_reap(struct flow *f);
 
-/* For the operator; static. */
-const char *flow_state_name(const struct flow *f);
-
 #endif

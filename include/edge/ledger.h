@@ -53,6 +53,19 @@ void ledger_make_room(struct ledger *l, size_t count);
 
 void ledger_count_path(struct ledger *l, const char *name);
 
+#define LEDGER_NO_ACCOUNT SIZE_MAX
+
+/* How a flow ended. */
+struct ledger_end {
+	size_t listener;
+	size_t backend; /* LEDGER_NO_ACCOUNT: none was chosen */
+	enum why why;
+	uint64_t up, down;
+	const char *path; /* NULL: no server was reached */
+};
+
+void ledger_settle(struct ledger *l, const struct ledger_end *e);
+
 /* A copy, which the caller finishes. */
 void ledger_copy(struct ledger *to, const struct ledger *from);
 

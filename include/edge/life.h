@@ -6,6 +6,7 @@
 #include "backend/dial.h"
 #include "edge/admit.h"
 #include "edge/greeting.h"
+#include "edge/head.h"
 #include "edge/ledger.h"
 #include "edge/plan.h"
 #include "edge/sampler.h"
@@ -34,6 +35,7 @@ struct flows {
 
 enum flow_state {
 	FLOW_NEW,
+	FLOW_HEAD, /* its first bytes have to tell where it leads */
 	FLOW_DIAL,
 	FLOW_HELD,     /* no server can be reached; it waits for one */
 	FLOW_FAREWELL, /* it was told to come again, and may end by itself */
@@ -45,7 +47,7 @@ struct flow {
 	struct list node; /* on flows->live or dying; `node.next` links unused ones */
 	struct flows *flows;
 	const struct plan_entry *plan;
-	const struct destination *to;
+	const struct destination *to; /* NULL until it is known */
 	struct sources_entry *source; /* its place among its client's flows; NULL: not counted */
 	struct timer timer;
 	uint64_t id;
@@ -53,13 +55,14 @@ struct flow {
 	uint64_t looked_bytes;	   /* what had moved at the last look, for the rate */
 	msec_t looked;
 	msec_t held, shelter_due, dial_due; /* held since, until, and its next dial; 0: never */
-	uint32_t connect_ms;
-	int client_fd; /* until the relay takes it; -1 then */
+	uint32_t connect_ms, head_ms;	    /* of the dial; before it */
+	int client_fd;			    /* until the relay takes it; -1 then */
 	uint8_t state, why, retries;
 	uint8_t dismissal; /* enum dismissal: how it is turned away */
 	bool admitted, relayed, sheltered;
 	struct addr client, server;
-	struct server *on;	   /* that it is connected to, and counted for */
+	struct server *on; /* that it is connected to, and counted for */
+	struct head *head; /* what it said first; NULL: nothing was asked for, or it is delivered */
 	struct greeting *greeting; /* until it is connected, or freed */
 	/* One after the other, never both. */
 	union {
@@ -73,6 +76,12 @@ void life_enter(struct flow *f, enum flow_state next);
 
 /* It is over, f->why says why: its line in the log, and what it adds to the accounts. */
 void life_tell(struct flow *f);
+
+/* Its backend could not be reached, for a reason that is this edge's or the machine's. */
+void life_complain(const struct flow *f, int error);
+
+/* For the operator; static. */
+const char *flow_state_name(const struct flow *f);
 
 /* What moves its bytes, or would; static. */
 const char *flow_path_name(const struct flow *f);

@@ -13,6 +13,9 @@
 
 enum listing_sort { LISTING_AGE, LISTING_RATE, LISTING_BYTES }; /* the largest first */
 
+/* Of a flow that is not known to lead anywhere yet. */
+#define LISTING_NO_ACCOUNT SIZE_MAX
+
 struct listing_row {
 	uint64_t id;
 	size_t account, backend_account; /* numbers of the roster */

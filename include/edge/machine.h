@@ -18,4 +18,7 @@ size_t machine_fixed_fds(const struct config *c, size_t workers, size_t listener
  * (sd_listen_fds(3)) count as the right to bind. */
 void machine_facts(struct lint_facts *out, const struct config *c, const struct plan *plan);
 
+/* The network namespace we are in, by its name in /run/netns (ip-netns(8)); NULL: it has none. Static. */
+const char *machine_netns(void);
+
 #endif

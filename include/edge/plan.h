@@ -8,6 +8,7 @@
 #include "backend/dial.h"
 #include "config/model.h"
 #include "config/report.h"
+#include "config/wire.h"
 #include "edge/gate.h"
 #include "edge/lists.h"
 #include "edge/sources.h"
@@ -28,8 +29,10 @@ struct plan_entry {
 	struct addr at;
 	const struct path *path;
 	enum profile profile;
+	enum wire_first first;
+	msec_t first_byte;	/* a client may be silent so long; 0: for ever */
 	struct timeouts client; /* keepalive and user_timeout: of the client's leg */
-	struct destination *to; /* owned; in the order of the routes */
+	struct destination *to; /* owned; of each route of conf, in their order */
 	size_t nto;
 	const struct lists *lists;	   /* NULL: everybody may come */
 	enum guard guard;		   /* off unless the listener is public */

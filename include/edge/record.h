@@ -14,7 +14,7 @@ struct record {
 	const char *listener; /* name */
 	uint16_t port;	      /* the listener's */
 	struct addr client;
-	const char *backend;
+	const char *backend;	 /* NULL: none was chosen */
 	struct addr server;	 /* AF_UNSPEC: none was reached for, or a proxy knows it: */
 	const char *server_name; /* by this name; NULL: by no name */
 	const char *path;

@@ -65,6 +65,9 @@ void ring_recv(struct ring *r, struct op *op, int fd, void *buf, size_t len);
  * it (then `armed` is false in done(): arm it again). Edge-triggered: each event once. */
 void ring_poll(struct ring *r, struct op *op, int fd, unsigned events);
 
+/* The same once: a readiness that there is now is a result, too. */
+void ring_poll_once(struct ring *r, struct op *op, int fd, unsigned events);
+
 /* IORING_OP_SPLICE, always non-blocking, executed by a kernel worker thread. Neither descriptor
  * may be closed before it ended: the kernel looks the input up when the worker runs. */
 void ring_splice(struct ring *r, struct op *op, int in, int out, size_t len);

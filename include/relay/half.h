@@ -16,9 +16,10 @@
 enum side { CLIENT, SERVER };
 
 enum relay_end {
-	RELAY_CLOSED, /* both halves ended and were delivered */
-	RELAY_BROKEN, /* a leg failed: relay_broken_side() tells which */
-	RELAY_FAILED, /* we could not go on (memory) */
+	RELAY_CLOSED,  /* both halves ended and were delivered */
+	RELAY_REFUSED, /* host->refuses() the client's first bytes: none of them was passed on */
+	RELAY_BROKEN,  /* a leg failed: relay_broken_side() tells which */
+	RELAY_FAILED,  /* we could not go on (memory) */
 };
 
 struct relay;
@@ -37,6 +38,9 @@ struct relay_host {
 	size_t buffer_size;
 	msec_t now;	      /* of this turn */
 	struct list runnable; /* relays that spent their share of the turn */
+	/* Of a relay that was told to look: > 0: these first bytes of the client may not pass; < 0: they may;
+	 * 0: more are needed to tell. NULL where none is told to. */
+	int (*refuses)(const uint8_t *bytes, size_t n);
 	void (*ended)(struct relay *r,
 		      enum relay_end end); /* called once, then call relay_close() */
 };
@@ -93,7 +97,7 @@ struct relay {
 	uint8_t last_from; /* the side whose bytes moved last */
 	uint8_t first_end; /* the side whose end of stream came first, when `one_ended` */
 	uint8_t broken_side;
-	bool one_ended, closing, ended, spliced, carried;
+	bool one_ended, closing, ended, spliced, carried, looking;
 	struct carriage *carriage; /* the path's, while the kernel carries */
 };
 

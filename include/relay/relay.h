@@ -14,6 +14,17 @@
 void relay_start(struct relay *r, struct relay_host *host, const struct path *path, int client,
 		 int server);
 
+/* How a client began before there was a relay. */
+struct relay_opening {
+	const uint8_t *bytes; /* it said them already: they leave before anything that is read */
+	size_t n;
+	bool look; /* passes nothing of it on before host->refuses() has seen how it begins */
+};
+
+/* The same, after that. False: no memory, and relay_close() is due. */
+bool relay_start_with(struct relay *r, struct relay_host *host, const struct path *path, int client,
+		      int server, const struct relay_opening *o);
+
 /* Drives a relay that was on host->runnable. */
 void relay_resume(struct relay *r);
 

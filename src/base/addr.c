@@ -119,3 +119,26 @@ char *addr_format(const struct addr *a, char out[static ADDR_TEXT])
 		strcpy(out, "-");
 	return out;
 }
+
+static bool read_name(int fd, int (*call)(int, struct sockaddr *, socklen_t *), struct addr *out)
+{
+	struct sockaddr_storage name;
+	socklen_t len = sizeof(name);
+
+	*out = (struct addr){ 0 };
+	if (call(fd, (struct sockaddr *)&name, &len) < 0)
+		return false;
+	addr_from_sockaddr(out, (struct sockaddr *)&name);
+	addr_fold(out);
+	return true;
+}
+
+bool addr_of_peer(int fd, struct addr *a)
+{
+	return read_name(fd, getpeername, a);
+}
+
+bool addr_of_socket(int fd, struct addr *a)
+{
+	return read_name(fd, getsockname, a);
+}

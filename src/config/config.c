@@ -7,8 +7,10 @@
 #include "base/nearest.h"
 #include "config/keys.h"
 #include "config/later.h"
+#include "config/route.h"
 #include "config/rules.h"
 #include "config/source.h"
+#include "config/targets.h"
 #include "config/value.h"
 
 /* While a file is built. */
@@ -25,6 +27,10 @@ static void free_listen(struct listen_conf *l)
 	free(l->ports.at);
 	free(l->bind.at);
 	free(l->target.name);
+	for (size_t i = 0; i < l->routes.count; i++)
+		route_finish(&l->routes.at[i]);
+	free(l->routes.at);
+	free(l->accept_proxy.at);
 	free(l->path);
 	rules_finish(&l->allow);
 	rules_finish(&l->deny);
@@ -133,6 +139,12 @@ static void take_entry(struct build *b, enum section_kind kind, struct section *
 		s->key_line[row] = e->line;
 }
 
+/* Another key says it. */
+static bool is_replaced(enum section_kind kind, const struct section *s, const struct key *k)
+{
+	return k->instead && key_is_given(kind, s, k->instead);
+}
+
 /* What the section left open: from [defaults], else from the table. */
 static void fill_in(struct build *b, enum section_kind kind, struct section *s)
 {
@@ -154,7 +166,7 @@ static void fill_in(struct build *b, enum section_kind kind, struct section *s)
 			continue;
 		if (keys[row].fallback)
 			set_key(b, &keys[row], s, keys[row].fallback, s->line);
-		else if (keys[row].required)
+		else if (keys[row].required && !is_replaced(kind, s, &keys[row]))
 			report_add(b->report, s->line, "[%s %s] has no %s: add `%s = %s`",
 				   section_word(kind), s->name, keys[row].name, keys[row].name,
 				   keys[row].shown);
@@ -332,54 +344,12 @@ static void build_all(struct build *b, const struct ini *ini)
 		fill_in(b, SECTION_GLOBAL, &b->config->global.section);
 }
 
-static const struct backend_conf *find_backend(const struct config *c, const char *name)
-{
-	for (size_t i = 0; i < c->nbackends; i++)
-		if (strcmp(c->backends[i].section.name, name) == 0)
-			return &c->backends[i];
-	return NULL;
-}
-
-static bool is_reached(const struct config *c, const struct backend_conf *b)
-{
-	for (size_t i = 0; i < c->nlistens; i++)
-		if (c->listens[i].backend == b)
-			return true;
-	return false;
-}
-
-static void say_no_backend(const struct config *c, const struct listen_conf *l,
-			   struct report *report)
-{
-	char meant[NEAREST_TEXT];
-	struct nearest n;
-
-	nearest_start(&n, l->target.name);
-	for (size_t i = 0; i < c->nbackends; i++)
-		nearest_try(&n, c->backends[i].section.name);
-	report_add(report, key_line(SECTION_LISTEN, &l->section, "backend"),
-		   "backend: there is no [backend %s]%s", l->target.name, nearest_text(&n, meant));
-}
-
 /* Rules between keys and sections. */
 static void check_whole(struct config *c, struct report *report)
 {
 	if (!c->nlistens)
 		report_add(report, 0, "no [listen NAME] section: nothing to listen on");
-	for (size_t i = 0; i < c->nlistens; i++) {
-		struct listen_conf *l = &c->listens[i];
-
-		if (!l->target.name)
-			continue;
-		l->backend = find_backend(c, l->target.name);
-		if (!l->backend)
-			say_no_backend(c, l, report);
-	}
-	for (size_t i = 0; i < c->nbackends; i++)
-		if (!is_reached(c, &c->backends[i]))
-			report_add(report, c->backends[i].section.line,
-				   "[backend %s]: no listener leads to it",
-				   c->backends[i].section.name);
+	targets_resolve(c, report);
 }
 
 static struct config *build(const char *file, struct source *s, struct report *report)

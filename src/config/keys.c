@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "config/route.h"
 #include "config/rules.h"
 #include "config/value.h"
 #include "config/value_dial.h"
@@ -61,6 +62,35 @@ static const char *set_target(const struct key *k, void *field, const char *text
 {
 	(void)k;
 	return value_target(text, field);
+}
+
+static const char *set_route(const struct key *k, void *field, const char *text)
+{
+	(void)k;
+	return route_parse(text, field);
+}
+
+static const char *set_nets(const struct key *k, void *field, const char *text)
+{
+	(void)k;
+	return value_nets(text, field);
+}
+
+static const char *set_words(const struct key *k, void *field, const char *text)
+{
+	return value_words(text, k->words, field);
+}
+
+static const char *set_first_byte(const struct key *k, void *field, const char *text)
+{
+	const char *wrong;
+
+	if (strcmp(text, "auto") == 0 || strcmp(text, "off") == 0) {
+		*(msec_t *)field = *text == 'a' ? FIRST_BYTE_AUTO : 0;
+		return NULL;
+	}
+	wrong = value_duration(text, k->min, k->max, field);
+	return wrong ? "off, auto or a time from 1s to 5m, as 10s" : NULL;
 }
 
 static const char *set_server(const struct key *k, void *field, const char *text)
@@ -140,6 +170,9 @@ static const char *const send_proxy_words[] = { "off", "v1", "v2", NULL };
 static const char *const balance_words[] = { "first", "roundrobin", "leastconn", "source", NULL };
 static const char *const guard_words[] = { "off", "warn", "reject", NULL };
 static const char *const check_words[] = { "off", "tcp", "smtp", "imap", "tls", NULL };
+static const char *const proxy_tlv_words[] = { "authority", "alpn",	   "unique-id", "crc32c",
+					       "netns",	    "passthrough", NULL };
+static const char *const expect_words[] = { "off", "tls", NULL };
 static const char *const profile_words[] = { "auto", "smtp", "imap", "http", "https", "raw", NULL };
 
 #define SECOND 1000ull
@@ -200,8 +233,20 @@ static const struct key listen_keys[] = {
 	{.name = "bind", .offset = FIELD(listen_conf, bind), .set = set_addrs, .fallback = "0.0.0.0 ::",
 	 .continues = true, .help = "Local addresses; IPv4 and IPv6 are sockets of their own."},
 	{.name = "backend", .offset = FIELD(listen_conf, target), .set = set_target,
-	 .shown = "stalwart", .required = true,
-	 .help = "Where connections lead: NAME or NAME:PORT of a [backend NAME]."},
+	 .shown = "stalwart", .required = true, .instead = "route",
+	 .help = "Where connections lead: NAME or NAME:PORT of a [backend NAME]; with routes, those that none fits."},
+	{.name = "route", .offset = FIELD(listen_conf, routes), .set = set_route, .shown = "sni:mail.example.org -> stalwart:443",
+	 .example = true, .repeats = true,
+	 .help = "MATCH, ... -> BACKEND[:PORT]; the first that fits holds: sni:NAME, alpn:PROTOCOL, tls, host:NAME, path:PREFIX, http, ssh, source:NET, any; NAME may begin with *."},
+	{.name = "head", .offset = FIELD(listen_conf, head), .set = set_duration, .fallback = "10s", .min = SECOND, .max = 300 * SECOND,
+	 .help = "How long a client may take for the first bytes that a route or a PROXY header needs; then the route `any` holds, or it is reset."},
+	{.name = "first-byte", .offset = FIELD(listen_conf, first_byte), .set = set_first_byte, .fallback = "auto", .min = SECOND, .max = 300 * SECOND,
+	 .help = "How long a client may be silent before it says its first byte, where clients speak first; or off; auto: 10s on 443, 465, 993, 995 and 8443, else off."},
+	{.name = "expect", .offset = FIELD(listen_conf, expect), .set = set_choice, .fallback = "off", .words = expect_words,
+	 .help = "What a client's first bytes must be, or it is reset: tls (where the client speaks first), or off."},
+	{.name = "accept-proxy", .offset = FIELD(listen_conf, accept_proxy), .set = set_nets, .shown = "192.0.2.0/24 2001:db8::/32",
+	 .example = true, .continues = true,
+	 .help = "Networks that must begin with a PROXY header, v1 or v2; nobody else may. The client it names is the client from then on."},
 	{.name = "profile", .offset = FIELD(listen_conf, profile), .set = set_choice, .fallback = "auto",
 	 .words = profile_words, .help = "Which timeouts fit: auto (by port), smtp, imap, http, https, raw."},
 	{.name = "path", .offset = FIELD(listen_conf, path), .set = set_text, .fallback = "auto",
@@ -256,6 +301,9 @@ static const struct key backend_keys[] = {
 	 .help = "Good checks in a row after which an address is up again."},
 	{.name = "fall", .offset = FIELD(backend_conf, check.fall), .set = set_number, .fallback = "3", .min = 1, .max = 100,
 	 .help = "Failed checks in a row after which an address is down; its very first check decides alone."},
+	{.name = "proxy-tlv", .offset = FIELD(backend_conf, proxy_tlv), .set = set_words, .shown = "authority unique-id crc32c",
+	 .example = true, .words = proxy_tlv_words,
+	 .help = "What a v2 header says besides: authority (the TLS name), alpn (if only one is offered), unique-id (flow= of the log), crc32c, netns, passthrough (what came in)."},
 	{.name = "connect-timeout", .offset = FIELD(backend_conf, connect_timeout), .set = set_duration,
 	 .fallback = "5s", .min = 100, .max = 300 * SECOND,
 	 .help = "How long one address of a server may take to answer; the next is tried beside it after 250ms."},
@@ -295,11 +343,14 @@ const struct key *keys_of(enum section_kind kind, size_t *count)
 void key_note_line(const struct key *k, void *field, int line)
 {
 	struct servers *servers = field;
+	struct routes *routes = field;
 
 	if (k->set == set_server)
 		servers->at[servers->count - 1].line = line;
 	if (k->set == set_allow || k->set == set_deny)
 		rules_note_line(field, line);
+	if (k->set == set_route)
+		routes->at[routes->count - 1].line = line;
 }
 
 const struct key *key_find(enum section_kind kind, const char *name)

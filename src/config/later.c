@@ -6,14 +6,6 @@
 static const struct later_key rows[] = {
 	{SECTION_GLOBAL, "paths", "names of paths, as `tailsplice paths` lists them", "all that are usable",
 	 "Paths that `path = auto` may choose from."},
-	{SECTION_LISTEN, "route", "`sni:NAME -> BACKEND`, `host:NAME -> BACKEND` or `any -> BACKEND`; NAME may begin with *.", NULL,
-	 "Chooses the backend by what the client asks for; the first that fits; may be given again."},
-	{SECTION_LISTEN, "accept-proxy", "networks, as 192.0.2.0/24 or 2001:db8::/32", NULL,
-	 "Who must send a PROXY header to this listener; nobody else may."},
-	{SECTION_LISTEN, "head", "a duration, 1s to 5m", "10s",
-	 "How long a client may take for the first bytes that a route needs."},
-	{SECTION_BACKEND, "proxy-tlv", "names of TLVs: authority, unique-id, crc32c", NULL,
-	 "What the PROXY v2 header says besides the addresses."},
 	{SECTION_BACKEND, "head", "a duration, 1s to 5m", "10s",
 	 "How long a server may take for its greeting."},
 };

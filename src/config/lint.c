@@ -7,21 +7,22 @@
 #include "base/memory.h"
 #include "config/keys.h"
 #include "config/lint_listeners.h"
+#include "config/lint_routes.h"
 #include "config/lint_rules.h"
 #include "config/lint_servers.h"
 
 /* Each is compared with each: that is seconds for a hundred thousand. */
 #define ENDPOINTS_MAX 4096
 
-static void add_endpoint(struct lint *lint, const struct listen_conf *l,
+static void add_endpoint(struct lint *lint, const struct listen_conf *l, const struct route_conf *r,
 			 const struct server_conf *server, const struct port_map *map)
 {
 	struct endpoint *e = &lint->endpoints[lint->nendpoints++];
 
-	*e = (struct endpoint){ .listen = l, .backend = l->backend, .server = server };
+	*e = (struct endpoint){ .listen = l, .route = r, .backend = r->backend, .server = server };
 	e->from = map->from;
-	e->fixed = server->port || l->target.port;
-	e->port = server->port ? server->port : l->target.port ? l->target.port : map->to;
+	e->fixed = server->port || r->target.port;
+	e->port = server->port ? server->port : r->target.port ? r->target.port : map->to;
 	if (strcasecmp(server->host, "localhost") == 0)
 		addr_parse(&e->at, "127.0.0.1", 0);
 	else if (addr_parse(&e->at, server->host, 0))
@@ -30,20 +31,25 @@ static void add_endpoint(struct lint *lint, const struct listen_conf *l,
 		addr_set_port(&e->at, e->port);
 }
 
+static void find_endpoints_of(struct lint *lint, const struct listen_conf *l,
+			      const struct route_conf *r)
+{
+	for (size_t s = 0; r->backend && s < r->backend->servers.count; s++)
+		for (size_t k = 0; k < l->ports.count && lint->nendpoints < ENDPOINTS_MAX; k++)
+			add_endpoint(lint, l, r, &r->backend->servers.at[s], &l->ports.at[k]);
+}
+
 static void find_endpoints(struct lint *lint)
 {
 	const struct config *c = lint->config;
+	const struct route_conf *r;
 
 	lint->endpoints = memory_zeroed(ENDPOINTS_MAX, sizeof(*lint->endpoints));
 	for (size_t i = 0; i < c->nlistens; i++) {
 		const struct listen_conf *l = &c->listens[i];
 
-		for (size_t s = 0; l->backend && s < l->backend->servers.count; s++)
-			for (size_t k = 0; k < l->ports.count; k++) {
-				if (lint->nendpoints == ENDPOINTS_MAX)
-					return;
-				add_endpoint(lint, l, &l->backend->servers.at[s], &l->ports.at[k]);
-			}
+		for (r = l->routes.at; r < l->routes.at + l->routes.count; r++)
+			find_endpoints_of(lint, l, r);
 	}
 }
 
@@ -81,8 +87,9 @@ void lint_config(const struct config *c, const struct lint_facts *facts, struct 
 	for (size_t i = 0; i < c->nbackends; i++)
 		lint_backend(&lint, &c->backends[i]);
 	for (size_t i = 0; i < c->nlistens; i++)
-		if (c->listens[i].backend)
-			lint_listener(&lint, &c->listens[i]);
+		lint_listener(&lint, &c->listens[i]);
+	for (size_t i = 0; i < c->nlistens; i++)
+		lint_routes(&lint, &c->listens[i]);
 	lint_endpoints(&lint);
 	free(lint.endpoints);
 }

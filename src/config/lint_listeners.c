@@ -66,79 +66,84 @@ static bool has_reach(const struct backend_conf *b, enum reach least, enum reach
 	return false;
 }
 
-static void proxy_off_25(const struct lint *lint, const struct listen_conf *l, bool is_public)
+static void proxy_off_25(const struct lint *lint, const struct listen_conf *l,
+			 const struct route_conf *r, bool is_public)
 {
 	lint_say(
 		lint, is_public ? LINT_ERROR : LINT_WARNING, LINT_PROXY_OFF_25,
-		lint_at_backend(l->backend, "send-proxy"),
+		lint_at_backend(r->backend, "send-proxy"),
 		"send-proxy: off in [backend %s], but [listen %s] takes mail on port 25%s: the server "
 		"would see this edge as every sender, so SPF and bans hit everybody; write send-proxy = "
 		"v2 and let the server expect it",
-		l->backend->section.name, l->section.name,
+		r->backend->section.name, l->section.name,
 		is_public ? "" : " of a private address, which NAT may make public");
 }
 
-static bool loopback_relay(const struct lint *lint, const struct listen_conf *l)
+static bool loopback_relay(const struct lint *lint, const struct listen_conf *l,
+			   const struct route_conf *r)
 {
 	static const uint16_t ports[] = { 25, 465, 587 };
 	uint16_t port = first_port(l, ports, ARRAY_LEN(ports));
 
-	if (!port || !has_reach(l->backend, REACH_LOOPBACK, REACH_LOOPBACK))
+	if (!port || !has_reach(r->backend, REACH_LOOPBACK, REACH_LOOPBACK))
 		return false;
 	lint_say(
-		lint, LINT_ERROR, LINT_LOOPBACK_RELAY, lint_at_backend(l->backend, "send-proxy"),
+		lint, LINT_ERROR, LINT_LOOPBACK_RELAY, lint_at_backend(r->backend, "send-proxy"),
 		"send-proxy: off in [backend %s], so a mail server on this machine takes the public "
 		"clients of [listen %s] port %u for local programs, which may send without a login: "
 		"write send-proxy = v2 and let the server expect it",
-		l->backend->section.name, l->section.name, port);
+		r->backend->section.name, l->section.name, port);
 	return true;
 }
 
-static void public_smarthost(const struct lint *lint, const struct listen_conf *l, uint16_t port)
+static void public_smarthost(const struct lint *lint, const struct listen_conf *l,
+			     const struct route_conf *r, uint16_t port)
 {
 	lint_say(
 		lint, LINT_WARNING, LINT_PUBLIC_SMARTHOST, lint_at_listen(l, "bind"),
 		"bind: [listen %s] leads port %u from a public address to [backend %s], which is not "
 		"on this machine or the tailnet, without a PROXY header: a smarthost belongs on the "
 		"tailnet address (bind = 100.x.y.z); for a mail server of yours write send-proxy = v2",
-		l->section.name, port, l->backend->section.name);
+		l->section.name, port, r->backend->section.name);
 }
 
-static void proxy_off_login(const struct lint *lint, const struct listen_conf *l, uint16_t port)
+static void proxy_off_login(const struct lint *lint, const struct listen_conf *l,
+			    const struct route_conf *r, uint16_t port)
 {
 	lint_say(
-		lint, LINT_WARNING, LINT_PROXY_OFF_LOGIN, lint_at_backend(l->backend, "send-proxy"),
+		lint, LINT_WARNING, LINT_PROXY_OFF_LOGIN, lint_at_backend(r->backend, "send-proxy"),
 		"send-proxy: off in [backend %s], but [listen %s] takes logins on port %u from the "
 		"internet: a server that bans who guesses passwords would ban this edge, and so "
 		"everybody; write send-proxy = v2 and let the server expect it",
-		l->backend->section.name, l->section.name, port);
+		r->backend->section.name, l->section.name, port);
 }
 
 /* Mail without a PROXY header: the worst that holds is said, once. */
-static void headerless_mail(const struct lint *lint, const struct listen_conf *l)
+static void headerless_mail(const struct lint *lint, const struct listen_conf *l,
+			    const struct route_conf *r)
 {
 	static const uint16_t out[] = { 587, 465 };
 	static const uint16_t logins[] = { 587, 465, 993, 143, 995, 110, 4190 };
 	enum reach reach = lint_reach(l);
 	uint16_t port = first_port(l, out, ARRAY_LEN(out));
 
-	if (reach < REACH_PRIVATE || !lint_is_headerless(lint, l->backend))
+	if (reach < REACH_PRIVATE || !lint_is_headerless(lint, r->backend))
 		return;
-	if (reach == REACH_PUBLIC && loopback_relay(lint, l))
+	if (reach == REACH_PUBLIC && loopback_relay(lint, l, r))
 		return;
 	if (has_port(l, 25)) {
-		proxy_off_25(lint, l, reach == REACH_PUBLIC);
+		proxy_off_25(lint, l, r, reach == REACH_PUBLIC);
 		return;
 	}
 	if (reach < REACH_PUBLIC)
 		return;
-	if (port && has_reach(l->backend, REACH_PUBLIC, REACH_PUBLIC)) {
-		public_smarthost(lint, l, port);
+	if (port && has_reach(r->backend, REACH_PUBLIC, REACH_PUBLIC)) {
+		public_smarthost(lint, l, r, port);
 		return;
 	}
 	port = first_port(l, logins, ARRAY_LEN(logins));
 	if (port)
-		proxy_off_login(lint, l, port);
+		proxy_off_login(lint, l, r, port);
 }
 
 static void privileged_port(const struct lint *lint, const struct listen_conf *l)
@@ -156,12 +161,13 @@ static void privileged_port(const struct lint *lint, const struct listen_conf *l
 }
 
 /* Complains where the time stands: in the listener, in the backend, or by its profile. */
-static void say_idle(const struct lint *lint, const struct listen_conf *l, enum lint_code code,
-		     uint16_t port, msec_t idle, msec_t least, const char *why)
+static void say_idle(const struct lint *lint, const struct listen_conf *l,
+		     const struct route_conf *r, enum lint_code code, uint16_t port, msec_t idle,
+		     msec_t least, const char *why)
 {
-	const char *key = l->timeouts.idle || l->backend->timeouts.idle ? "idle" : "profile";
-	struct lint_place place = !l->timeouts.idle && l->backend->timeouts.idle
-					  ? lint_at_backend(l->backend, key)
+	const char *key = l->timeouts.idle || r->backend->timeouts.idle ? "idle" : "profile";
+	struct lint_place place = !l->timeouts.idle && r->backend->timeouts.idle
+					  ? lint_at_backend(r->backend, key)
 					  : lint_at_listen(l, key);
 	char has[VALUE_DURATION_TEXT], needs[VALUE_DURATION_TEXT];
 
@@ -187,23 +193,23 @@ static bool speaks_smtp(enum profile p, uint16_t port)
 }
 
 /* The first port of each protocol stands for all. */
-static void idle(const struct lint *lint, const struct listen_conf *l)
+static void idle(const struct lint *lint, const struct listen_conf *l, const struct route_conf *r)
 {
 	bool imap = false, smtp = false;
 
 	for (size_t i = 0; i < l->ports.count; i++) {
 		uint16_t port = l->ports.at[i].from;
 		enum profile p = profile_of((enum profile)l->profile, port);
-		msec_t t = profile_client_timeouts(p, &l->timeouts, &l->backend->timeouts).idle;
+		msec_t t = profile_client_timeouts(p, &l->timeouts, &r->backend->timeouts).idle;
 
 		if (!imap && speaks_imap(p, port) && t < IMAP_IDLE_LEAST) {
-			say_idle(lint, l, LINT_IDLE_IMAP, port, t, IMAP_IDLE_LEAST,
+			say_idle(lint, l, r, LINT_IDLE_IMAP, port, t, IMAP_IDLE_LEAST,
 				 "an IMAP client in IDLE is silent for 29 minutes");
 			imap = true;
 		}
 		if (!smtp && speaks_smtp(p, port) && t < SMTP_IDLE_LEAST) {
 			say_idle(
-				lint, l, LINT_IDLE_SMTP, port, t, SMTP_IDLE_LEAST,
+				lint, l, r, LINT_IDLE_SMTP, port, t, SMTP_IDLE_LEAST,
 				"SMTP allows 5 minutes between commands, and a mail whose answer is cut off "
 				"arrives twice");
 			smtp = true;
@@ -212,18 +218,19 @@ static void idle(const struct lint *lint, const struct listen_conf *l)
 }
 
 /* Only where somebody wrote half-closed; the profiles' own are shorter than their idle. */
-static void half_closed(const struct lint *lint, const struct listen_conf *l)
+static void half_closed(const struct lint *lint, const struct listen_conf *l,
+			const struct route_conf *r)
 {
 	struct lint_place place = l->timeouts.half_closed
 					  ? lint_at_listen(l, "half-closed")
-					  : lint_at_backend(l->backend, "half-closed");
+					  : lint_at_backend(r->backend, "half-closed");
 	char has[VALUE_DURATION_TEXT], idle_text[VALUE_DURATION_TEXT];
 	struct timeouts t;
 
-	if (!l->ports.count || (!l->timeouts.half_closed && !l->backend->timeouts.half_closed))
+	if (!l->ports.count || (!l->timeouts.half_closed && !r->backend->timeouts.half_closed))
 		return;
 	t = profile_client_timeouts(profile_of((enum profile)l->profile, l->ports.at[0].from),
-				    &l->timeouts, &l->backend->timeouts);
+				    &l->timeouts, &r->backend->timeouts);
 	if (t.half_closed <= t.idle)
 		return;
 	lint_say(
@@ -234,9 +241,9 @@ static void half_closed(const struct lint *lint, const struct listen_conf *l)
 		value_format_duration(t.idle, idle_text));
 }
 
-static void patience(const struct lint *lint, const struct listen_conf *l)
+static void patience(const struct lint *lint, const struct route_conf *r)
 {
-	const struct backend_conf *b = l->backend;
+	const struct backend_conf *b = r->backend;
 	char each[VALUE_DURATION_TEXT];
 
 	if (b->servers.count * b->connect_timeout < GREETING_WAIT)
@@ -248,12 +255,27 @@ static void patience(const struct lint *lint, const struct listen_conf *l)
 		value_format_duration(b->connect_timeout, each), b->servers.count);
 }
 
+/* Another route leads there too, and all was said. */
+static bool was_judged(const struct listen_conf *l, const struct route_conf *r)
+{
+	for (const struct route_conf *before = l->routes.at; before < r; before++)
+		if (before->backend == r->backend)
+			return true;
+	return false;
+}
+
 void lint_listener(const struct lint *lint, const struct listen_conf *l)
 {
 	one_family(lint, l);
-	headerless_mail(lint, l);
 	privileged_port(lint, l);
-	idle(lint, l);
-	half_closed(lint, l);
-	patience(lint, l);
+	for (size_t i = 0; i < l->routes.count; i++) {
+		const struct route_conf *r = &l->routes.at[i];
+
+		if (!r->backend || was_judged(l, r))
+			continue;
+		headerless_mail(lint, l, r);
+		idle(lint, l, r);
+		half_closed(lint, l, r);
+		patience(lint, r);
+	}
 }

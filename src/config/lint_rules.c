@@ -7,67 +7,6 @@
 
 #include "config/keys.h"
 
-static const struct {
-	uint16_t port;
-	enum wire wire;
-	bool custom;
-} wires[] = {
-	{ 25, WIRE_SMTP, false },   { 465, WIRE_SMTPS, false }, { 587, WIRE_SMTP, false },
-	{ 2525, WIRE_SMTP, true },  { 143, WIRE_IMAP, false },	{ 993, WIRE_IMAPS, false },
-	{ 110, WIRE_POP3, false },  { 995, WIRE_POP3S, false }, { 4190, WIRE_SIEVE, false },
-	{ 80, WIRE_HTTP, false },   { 443, WIRE_HTTPS, false }, { 8080, WIRE_HTTP, true },
-	{ 8443, WIRE_HTTPS, true },
-};
-
-static const char *const names[] = {
-	[WIRE_OTHER] = "an unknown protocol",
-	[WIRE_SMTP] = "SMTP",
-	[WIRE_SMTPS] = "SMTP in TLS",
-	[WIRE_IMAP] = "IMAP",
-	[WIRE_IMAPS] = "IMAP in TLS",
-	[WIRE_POP3] = "POP3",
-	[WIRE_POP3S] = "POP3 in TLS",
-	[WIRE_SIEVE] = "ManageSieve",
-	[WIRE_HTTP] = "HTTP",
-	[WIRE_HTTPS] = "HTTPS",
-};
-
-enum wire wire_of(uint16_t port)
-{
-	for (size_t i = 0; i < ARRAY_LEN(wires); i++)
-		if (wires[i].port == port)
-			return wires[i].wire;
-	return WIRE_OTHER;
-}
-
-const char *wire_name(enum wire w)
-{
-	return names[w];
-}
-
-bool wire_is_web(enum wire w)
-{
-	return w == WIRE_HTTP || w == WIRE_HTTPS;
-}
-
-bool wire_is_mail(enum wire w)
-{
-	return w != WIRE_OTHER && !wire_is_web(w);
-}
-
-bool wire_greets_in_smtp(enum profile p, uint16_t port)
-{
-	return p == PROFILE_SMTP && wire_of(port) != WIRE_SMTPS;
-}
-
-bool wire_is_custom(uint16_t port)
-{
-	for (size_t i = 0; i < ARRAY_LEN(wires); i++)
-		if (wires[i].port == port)
-			return wires[i].custom;
-	return true;
-}
-
 static struct lint_place place_of(enum section_kind kind, const struct section *s, const char *key)
 {
 	return (struct lint_place){ .section = s, .line = key_line(kind, s, key) };
@@ -81,6 +20,11 @@ struct lint_place lint_at_global(const struct global_conf *g, const char *key)
 struct lint_place lint_at_listen(const struct listen_conf *l, const char *key)
 {
 	return place_of(SECTION_LISTEN, &l->section, key);
+}
+
+struct lint_place lint_at_route(const struct listen_conf *l, const struct route_conf *r)
+{
+	return (struct lint_place){ .section = &l->section, .line = r->line };
 }
 
 struct lint_place lint_at_backend(const struct backend_conf *b, const char *key)

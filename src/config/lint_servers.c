@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "config/profile.h"
+#include "config/route.h"
 
 /* Servers of one backend that are compared with each other. */
 #define SERVERS_MAX 256
@@ -74,6 +75,15 @@ static void server_twice(const struct lint *lint, const struct backend_conf *b)
 			}
 }
 
+static void tlv_version(const struct lint *lint, const struct backend_conf *b)
+{
+	if (b->proxy_tlv && b->send_proxy != PP_V2)
+		lint_say(
+			lint, LINT_ERROR, LINT_PROXY_TLV_VERSION, lint_at_backend(b, "proxy-tlv"),
+			"proxy-tlv: only a v2 header has room for it: write send-proxy = v2 in [backend %s]",
+			b->section.name);
+}
+
 void lint_backend(const struct lint *lint, const struct backend_conf *b)
 {
 	for (size_t i = 0; i < b->servers.count; i++) {
@@ -81,14 +91,22 @@ void lint_backend(const struct lint *lint, const struct backend_conf *b)
 		server_address(lint, b, &b->servers.at[i]);
 	}
 	server_twice(lint, b);
+	tlv_version(lint, b);
 }
 
 /* Where it is written that a port leads to that one of the server. */
 static struct lint_place place_of_port(const struct endpoint *e, const char **key)
 {
-	*key = e->server->port ? "server" : e->listen->target.port ? "backend" : "ports";
-	return e->server->port ? lint_at_server(e->backend, e->server)
-			       : lint_at_listen(e->listen, *key);
+	if (e->server->port) {
+		*key = "server";
+		return lint_at_server(e->backend, e->server);
+	}
+	if (e->route->target.port) {
+		*key = e->route->implied ? "backend" : "route";
+		return lint_at_route(e->listen, e->route);
+	}
+	*key = "ports";
+	return lint_at_listen(e->listen, "ports");
 }
 
 static void say_server_port(const struct lint *lint, enum lint_weight weight,
@@ -146,8 +164,14 @@ static void protocol_mismatch(const struct lint *lint, const struct endpoint *e)
 {
 	enum wire front = wire_of(e->from), back = wire_of(e->port);
 	bool custom = wire_is_custom(e->from) || wire_is_custom(e->port);
+	enum match_kind spoken = route_protocol(e->route);
 	char text[200];
 
+	/* A route that asks for a protocol leads that one, whatever the port. */
+	if (spoken == MATCH_HTTP)
+		front = WIRE_HTTP;
+	if (spoken == MATCH_SSH || (spoken == MATCH_TLS && wire_is_tls(back)))
+		return;
 	if (front == WIRE_OTHER || back == WIRE_OTHER || front == back)
 		return;
 	snprintf(
@@ -270,11 +294,11 @@ static void http_bans_edge(const struct lint *lint, const struct endpoint *e)
 	if (!mail)
 		return;
 	lint_say(
-		lint, LINT_WARNING, LINT_HTTP_BANS_EDGE, lint_at_listen(e->listen, "backend"),
-		"backend: [listen %s] leads web clients without a PROXY header to %.64s, which takes "
+		lint, LINT_WARNING, LINT_HTTP_BANS_EDGE, lint_at_route(e->listen, e->route),
+		"%s: [listen %s] leads web clients without a PROXY header to %.64s, which takes "
 		"mail, too: Stalwart bans this edge for one scanner's GET, and %s; send and expect the "
 		"header there, or allow the edge's address in the server",
-		e->listen->section.name, e->server->host,
+		e->route->implied ? "backend" : "route", e->listen->section.name, e->server->host,
 		mail->backend->send_proxy ? "the web stops for everybody"
 					  : "web and mail stop for everybody");
 }
@@ -304,13 +328,24 @@ static void farewell_unspoken(const struct lint *lint, const struct backend_conf
 			b->section.name, any->from, any->listen->section.name);
 }
 
-/* Those of the same listener and server, from `first` on. */
+/* Another route of the listener leads there as well. */
+static bool was_met(const struct lint *lint, const struct endpoint *e)
+{
+	for (const struct endpoint *b = e; b > lint->endpoints && b[-1].listen == e->listen; b--)
+		if (b[-1].route != e->route && b[-1].server == e->server && b[-1].from == e->from &&
+		    b[-1].port == e->port &&
+		    route_protocol(b[-1].route) == route_protocol(e->route))
+			return true;
+	return false;
+}
+
+/* Those of the same route and server, from `first` on. */
 static size_t count_siblings(const struct lint *lint, size_t first)
 {
 	const struct endpoint *e = &lint->endpoints[first];
 	size_t n = 1;
 
-	while (first + n < lint->nendpoints && e[n].listen == e->listen && e[n].server == e->server)
+	while (first + n < lint->nendpoints && e[n].route == e->route && e[n].server == e->server)
 		n++;
 	return n;
 }
@@ -326,6 +361,8 @@ void lint_endpoints(const struct lint *lint)
 		n = count_siblings(lint, i);
 		differ = server_port(lint, e, n);
 		for (size_t k = 0; k < n; k++) {
+			if (was_met(lint, &e[k]))
+				continue;
 			own_listener(lint, &e[k]);
 			http_bans_edge(lint, &e[k]);
 			if (differ)

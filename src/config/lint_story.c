@@ -194,6 +194,37 @@ static const struct lint_story stories[LINT_COUNT] = {
 		"nothing, but it helps whoever looks for a weak hour.\n"
 		"Do: metrics = 127.0.0.1:9464 and an agent on this machine; or the edge's tailnet address, where\n"
 		"Prometheus reaches it and strangers do not.\n"},
+	[LINT_ROUTE_SERVER_FIRST] = {"route-server-first", "a rule waits for the client where the server speaks first",
+		"On 25, 587, 143, 110 and 4190 the server greets, and the client says nothing before. A route that\n"
+		"looks at the client's first bytes, `expect` or `first-byte` would wait there for bytes that never\n"
+		"come while the client waits for a greeting that never comes: every connection would hang until\n"
+		"`head` is over. caddy-l4 cuts such clients after 3 s, HAProxy's inspect-delay delays each banner.\n"
+		"The name a client wants is not known on those ports before STARTTLS, and then it is encrypted to\n"
+		"this edge. What can be chosen by there is the port, the address and `source:`.\n"
+		"Do: take the route, expect or first-byte off these ports; a listener of their own for 443, 465 and\n"
+		"993 may have it. If a protocol in which the client speaks first runs on such a port number of your\n"
+		"choice, say so: profile = raw.\n"},
+	[LINT_ROUTE_UNREACHABLE] = {"route-unreachable", "no client ever reaches a route",
+		"Routes are tried in their order, and the first that fits holds. Every client that fits this one\n"
+		"fits one before it (`any`, or `sni:*.example.org` before `sni:mail.example.org`), or it asks for\n"
+		"what no client is: two names at once, TLS and plain HTTP at once. Whoever wrote it expects its\n"
+		"backend to get clients, and they go elsewhere.\n"
+		"Do: put the narrower route first, and `any` last; drop what cannot be.\n"},
+	[LINT_ROUTE_NO_ANY] = {"route-no-any", "clients that fit no route are reset",
+		"Without a last `route = any -> NAME` (or `backend = NAME`, which means the same) a client that\n"
+		"fits no route is reset with why=no-route: one that names no server (no SNI: old clients, some\n"
+		"monitors, whoever types the address), one that is slow or sends something else. That may be what\n"
+		"you want: scanners get nothing. It is a warning because a forgotten name looks the same.\n"
+		"Do: add `route = any -> NAME`; or leave it, and see no-route in `tailsplice status`.\n"},
+	[LINT_PROXY_TLV_VERSION] = {"proxy-tlv-version", "proxy-tlv without send-proxy = v2",
+		"Only version 2 of the PROXY protocol has room for more than the addresses. With v1 or no header\n"
+		"nothing of proxy-tlv would ever be sent.\n"
+		"Do: send-proxy = v2, which Stalwart, Postfix, Dovecot, nginx and HAProxy understand; or drop it.\n"},
+	[LINT_ACCEPT_PROXY_ALL] = {"accept-proxy-all", "strangers may say who they are",
+		"Whoever is in accept-proxy names the client, and the server behind believes it: SPF, bans, limits\n"
+		"and logs all go by that name. With 0.0.0.0/0 or ::/0 on a public address every spammer is whom he\n"
+		"likes, also 127.0.0.1, which many servers let send without a login.\n"
+		"Do: name the proxies, by address or by their network.\n"},
 };
 
 /* clang-format on */

@@ -279,6 +279,58 @@ const char *value_addrs(const char *text, struct addrs *out)
 	return wrong;
 }
 
+static const char *add_net_word(void *list, const char *word)
+{
+	struct nets *out = list;
+	char meant[NET_TEXT];
+	struct net net;
+	int err = net_parse(&net, word);
+
+	if (err == -EDOM)
+		return EXPECT("networks, not '%.64s': probably %s", word, net_format(&net, meant));
+	if (err)
+		return EXPECT("networks, as 192.0.2.0/24 or 2001:db8::/32, not '%.64s'", word);
+	out->at = memory_grow(out->at, out->count, sizeof(*out->at));
+	out->at[out->count++] = net;
+	return NULL;
+}
+
+const char *value_nets(const char *text, struct nets *out)
+{
+	size_t before = out->count;
+	const char *wrong = value_each_word(text, out, add_net_word);
+
+	if (wrong)
+		out->count = before;
+	return wrong;
+}
+
+struct choice_of_words {
+	const char *const *words;
+	unsigned bits;
+};
+
+static const char *add_bit(void *choice, const char *word)
+{
+	struct choice_of_words *c = choice;
+	unsigned index;
+	const char *wrong = value_choice(word, c->words, &index);
+
+	if (!wrong)
+		c->bits |= BIT(index);
+	return wrong;
+}
+
+const char *value_words(const char *text, const char *const *words, unsigned *out)
+{
+	struct choice_of_words c = { .words = words };
+	const char *wrong = value_each_word(text, &c, add_bit);
+
+	if (!wrong)
+		*out = c.bits;
+	return wrong;
+}
+
 const char *value_name(const char *text)
 {
 	if (!*text)

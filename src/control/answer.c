@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "config/route.h"
 #include "control/answer_servers.h"
 #include "control/answer_tailnet.h"
 #include "edge/why.h"
@@ -106,14 +107,44 @@ static const struct binding *binding_of(const struct desk *d, const struct roste
 	return NULL;
 }
 
-static const char *backend_of(const struct desk *d, size_t number)
+static const struct plan_entry *entry_of(const struct desk *d, size_t number)
 {
 	const struct plan *plan = &d->edge.current->plan;
 
 	for (size_t i = 0; i < plan->count; i++)
 		if (plan->at[i].account == number)
-			return plan->at[i].to->backend->section.name;
+			return &plan->at[i];
 	return NULL;
+}
+
+/* Where it leads, each once: "stalwart-web, caddy". */
+static json_t *backend_names(const struct plan_entry *e)
+{
+	char text[512] = "";
+	size_t used = 0, k;
+
+	for (size_t i = 0; e && i < e->nto && used < sizeof(text); i++) {
+		for (k = 0; e->to[k].backend != e->to[i].backend; k++)
+			;
+		if (k == i)
+			used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s",
+						 used ? ", " : "", e->to[i].backend->section.name);
+	}
+	return e ? packed(json_string(text)) : json_null();
+}
+
+static json_t *routes(const struct plan_entry *e)
+{
+	json_t *list = packed(json_array());
+	char match[ROUTE_TEXT];
+
+	for (size_t i = 0; e && i < e->nto; i++)
+		json_array_append_new(list,
+				      packed(json_pack("{s:s, s:s, s:i}", "match",
+						       route_format(&e->conf->routes.at[i], match),
+						       "backend", e->to[i].backend->section.name,
+						       "port", e->to[i].dial.port)));
+	return list;
 }
 
 /* One that is gone is told of as long as it has flows. */
@@ -130,9 +161,10 @@ static json_t *listeners(const struct desk *d, const struct ledger *look)
 			continue;
 		json_array_append_new(
 			list,
-			packed(json_pack("{s:s, s:s, s:s?, s:s, s:I, s:I, s:I, s:I, s:I}", "name",
-					 r->name, "address", r->address, "backend",
-					 backend_of(d, i), "state",
+			packed(json_pack("{s:s, s:s, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:I}",
+					 "name", r->name, "address", r->address, "backend",
+					 backend_names(entry_of(d, i)), "routes",
+					 routes(entry_of(d, i)), "state",
 					 !b			       ? "draining"
 					 : !admit_room(&d->edge.admit) ? "paused"
 								       : "accepting",
@@ -223,11 +255,13 @@ static json_t *conn(const struct desk *d, const struct listing_row *r)
 	snprintf(id, sizeof(id), "%08" PRIx64, r->id);
 	snprintf(listener, sizeof(listener), "%.64s:%u", names->at[r->account].name, r->port);
 	return packed(json_pack(
-		"{s:s, s:s, s:o, s:s, s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "id", id,
+		"{s:s, s:s, s:o, s:s?, s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "id", id,
 		"listener", listener, "client", address(&r->client), "backend",
-		names->at[r->backend_account].name, "server", address(&r->server), "path", r->path,
-		"state", r->state, "age_ms", (json_int_t)r->age, "idle_ms", (json_int_t)r->idle,
-		"up", (json_int_t)r->up, "down", (json_int_t)r->down, "rate", (json_int_t)r->rate));
+		r->backend_account == LISTING_NO_ACCOUNT ? NULL
+							 : names->at[r->backend_account].name,
+		"server", address(&r->server), "path", r->path, "state", r->state, "age_ms",
+		(json_int_t)r->age, "idle_ms", (json_int_t)r->idle, "up", (json_int_t)r->up, "down",
+		(json_int_t)r->down, "rate", (json_int_t)r->rate));
 }
 
 json_t *answer_conns(const struct desk *d, const struct listing *list)

@@ -2,13 +2,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "backend/leg_options.h"
-#include "base/log.h"
 #include "config/profile.h"
 #include "edge/generation.h"
 #include "edge/record.h"
+#include "edge/router.h"
 #include "edge/shelter.h"
 
 static void drop_client(struct flow *f, bool reset)
@@ -49,6 +48,8 @@ static void flow_end(struct flow *f, enum why why, bool reset)
 		relay_close(&f->relay, reset);
 	else if (was == FLOW_DIAL && f->dial)
 		dial_stop(f->dial);
+	else if (was == FLOW_HEAD)
+		head_stop(f->head);
 	leave_shelter(f);
 	drop_client(f, reset);
 	screen_leave(&f->flows->screen, f->source, f->flows->host.now);
@@ -72,7 +73,7 @@ void flow_relay_ended(struct relay *r, enum relay_end end)
 	else if (end == RELAY_BROKEN)
 		flow_close(f, r->broken_side == CLIENT ? WHY_CLIENT_RESET : WHY_SERVER_RESET);
 	else
-		flow_close(f, WHY_ERROR);
+		flow_close(f, end == RELAY_REFUSED ? WHY_BAD_PROXY : WHY_ERROR);
 }
 
 /* At rest for so long, a flow that has to go may go. */
@@ -135,6 +136,9 @@ static msec_t tick_held(struct flow *f, msec_t now)
 {
 	enum why gone = shelter_client(f->client_fd);
 
+	/* It said all it had to say. */
+	if (gone == WHY_CLIENT_EOF && f->head && head_rest(f->head))
+		gone = WHY_NONE;
 	if (gone != WHY_NONE)
 		flow_close(f, gone);
 	else if (now >= f->shelter_due)
@@ -146,6 +150,19 @@ static msec_t tick_held(struct flow *f, msec_t now)
 	return TIMER_NONE;
 }
 
+static msec_t drain_or(const struct flow *f, msec_t due)
+{
+	return f->drain_due ? min_of(f->drain_due, due) : due;
+}
+
+static msec_t tick_head(struct flow *f, msec_t now)
+{
+	if (now < head_due(f->head))
+		return drain_or(f, head_due(f->head));
+	head_expire(f->head);
+	return drain_or(f, TIMER_NONE);
+}
+
 static msec_t flow_tick(struct timer *t, msec_t now)
 {
 	struct flow *f = container_of(t, struct flow, timer);
@@ -155,6 +172,8 @@ static msec_t flow_tick(struct timer *t, msec_t now)
 	/* The dial has a clock of its own. */
 	if (f->drain_due && now >= f->drain_due)
 		flow_close(f, WHY_DRAIN);
+	if (f->state == FLOW_HEAD)
+		return tick_head(f, now);
 	if (f->state == FLOW_FAREWELL)
 		return tick_farewell(f, now);
 	if (f->state == FLOW_HELD)
@@ -162,30 +181,27 @@ static msec_t flow_tick(struct timer *t, msec_t now)
 	return f->state != FLOW_CLOSING && f->drain_due ? f->drain_due : TIMER_NONE;
 }
 
-/* Not for each flow: what fails for one fails for thousands, and their lines say it too. */
-#define COMPLAIN_EVERY 10000
-
-static void complain(const struct flow *f, int error)
+static void drop_head(struct flow *f)
 {
-	const struct backend_conf *b = f->to->backend;
-	struct flows *fs = f->flows;
+	head_free(f->head);
+	f->head = NULL;
+}
 
-	if (fs->complained && fs->host.now - fs->complained < COMPLAIN_EVERY)
-		return;
-	fs->complained = fs->host.now;
-	if (error == -EADDRNOTAVAIL)
-		log_warn(
-			"no source port is left towards backend %s: widen net.ipv4.ip_local_port_range, or "
-			"give the backend more addresses",
-			b->section.name);
-	else if (error == -ENXIO)
-		log_warn("backend %s: source: that address is none of this machine's now",
-			 b->section.name);
-	else if (error == -EPROTO)
-		log_warn("backend %s: via: what answers at %s is no SOCKS5 proxy", b->section.name,
-			 b->via.host);
+/* What was read goes first; what was not is looked at, where it may be what it must not be. */
+static bool begin_relay(struct flow *f, int client_fd, int server_fd)
+{
+	struct relay_host *host = &f->flows->host;
+	struct head *h = f->head;
+	struct relay_opening o = { 0 };
+	bool ok;
+
+	if (h && head_rest(h))
+		o = (struct relay_opening){ .bytes = h->bytes + h->proxied, .n = head_rest(h) };
 	else
-		log_warn("backend %s: connect failed: %s", b->section.name, strerror(-error));
+		o.look = !(h && h->named) && head_forbids_proxy(f->plan, &f->client);
+	ok = relay_start_with(&f->relay, host, f->plan->path, client_fd, server_fd, &o);
+	drop_head(f);
+	return ok;
 }
 
 static void start_relay(struct flow *f, int server_fd)
@@ -196,14 +212,17 @@ static void start_relay(struct flow *f, int server_fd)
 	leave_shelter(f);
 	free(f->greeting);
 	f->greeting = NULL;
-	f->connect_ms = (uint32_t)(fs->host.now - f->started);
+	f->connect_ms = (uint32_t)(fs->host.now - f->started) - f->head_ms;
 	f->client_fd = -1;
 	f->relayed = true;
 	fs->ledger.accounts[f->to->account].accepted++;
 	fs->ledger.accounts[f->to->account].live++;
 	latency_note(&fs->ledger.accounts[f->to->account].connects, f->connect_ms);
 	life_enter(f, FLOW_RELAY);
-	relay_start(&f->relay, &fs->host, f->plan->path, client_fd, server_fd);
+	if (!begin_relay(f, client_fd, server_fd)) {
+		flow_close(f, WHY_ERROR);
+		return;
+	}
 	timer_set(fs->timers, &f->timer, tick_relay(f, fs->host.now));
 }
 
@@ -245,7 +264,7 @@ static void take_shelter(struct flow *f, enum why why)
 static void fail_dial(struct flow *f, int error)
 {
 	if (why_of_connect(error) == WHY_ERROR || error == -EPROTO)
-		complain(f, error);
+		life_complain(f, error);
 	take_shelter(f, why_of_connect(error));
 }
 
@@ -268,19 +287,6 @@ static void on_dialled(struct dial *d, int fd)
 		flow_close(f, WHY_CLIENT_RESET);
 	else
 		fail_dial(f, error);
-}
-
-static bool read_name(int fd, int (*call)(int, struct sockaddr *, socklen_t *), struct addr *out)
-{
-	struct sockaddr_storage name;
-	socklen_t len = sizeof(name);
-
-	*out = (struct addr){ 0 };
-	if (call(fd, (struct sockaddr *)&name, &len) < 0)
-		return false;
-	addr_from_sockaddr(out, (struct sockaddr *)&name);
-	addr_fold(out);
-	return true;
 }
 
 /* From the free list; memory is taken only while the number of flows reaches a new height. */
@@ -309,7 +315,6 @@ static struct flow *enroll(struct flows *fs, const struct plan_entry *plan, int 
 		return NULL;
 	*f = (struct flow){ .flows = fs,
 			    .plan = plan,
-			    .to = plan->to,
 			    .id = fs->next_id,
 			    .client_fd = fd,
 			    .started = fs->host.now,
@@ -341,10 +346,12 @@ static int prepare_dial(struct flow *f)
 	n = pool_choose(plan->pool, &f->client, plan->port, choices, &error);
 	if (!n)
 		return error;
-	if (b->send_proxy != PP_OFF)
-		read_name(f->client_fd, getsockname, &local);
+	if (f->head && f->head->pp.dst.sa.sa_family != AF_UNSPEC)
+		local = f->head->pp.dst;
+	else if (b->send_proxy != PP_OFF)
+		addr_of_socket(f->client_fd, &local);
 	if (!f->greeting)
-		error = greeting_make(&f->greeting, b, &f->client, &local);
+		error = greeting_make(&f->greeting, b, f->id, &f->client, &local, f->head);
 	if (error)
 		return error;
 	f->dial = dial_new(fs->host.ring, fs->timers, plan, choices, n);
@@ -385,6 +392,56 @@ bool flow_screen(struct flow *f)
 	return false;
 }
 
+/* It leads there. */
+static void lead(struct flow *f, size_t route)
+{
+	f->to = &f->plan->to[route];
+	f->head_ms = (uint32_t)(f->flows->host.now - f->started);
+	start_dial(f);
+}
+
+static void on_head(struct head *h)
+{
+	struct flow *f = h->owner;
+
+	f->client = h->client;
+	if (h->why != WHY_NONE)
+		flow_close(f, h->why);
+	else if (!h->named || flow_screen(f))
+		lead(f, h->route);
+}
+
+/* What its first bytes have to tell. */
+static void start_head(struct flow *f)
+{
+	struct flows *fs = f->flows;
+
+	f->head = head_new(fs->host.ring, f->plan, f->client_fd, &f->client, &fs->host.now);
+	if (!f->head) {
+		flow_close(f, WHY_ERROR);
+		return;
+	}
+	f->head->owner = f;
+	f->head->done = on_head;
+	life_enter(f, FLOW_HEAD);
+	head_start(f->head);
+	if (f->state == FLOW_HEAD)
+		timer_set(fs->timers, &f->timer, drain_or(f, head_due(f->head)));
+}
+
+/* Where it leads, if no byte of it has to tell. */
+static void find_way(struct flow *f)
+{
+	size_t route;
+
+	if (head_wanted(f->plan, &f->client, &route))
+		start_head(f);
+	else if (route == ROUTER_NONE)
+		flow_close(f, WHY_NO_ROUTE);
+	else
+		lead(f, route);
+}
+
 void flow_open(struct flows *fs, const struct plan_entry *plan, int fd, bool admitted,
 	       msec_t drain_due)
 {
@@ -398,18 +455,19 @@ void flow_open(struct flows *fs, const struct plan_entry *plan, int fd, bool adm
 	}
 	f->admitted = admitted;
 	f->drain_due = drain_due;
-	if (!read_name(fd, getpeername, &f->client)) {
+	if (!addr_of_peer(fd, &f->client)) {
 		/* Gone before we looked: ENOTCONN. */
 		flow_close(f, WHY_CLIENT_RESET);
 		return;
 	}
-	if (!flow_screen(f))
+	/* Whom a proxy speaks for is judged when it has said so. */
+	if (!head_must_name(plan, &f->client) && !flow_screen(f))
 		return;
 	if (!admitted) {
 		flow_close(f, WHY_LIMIT_FLOWS);
 		return;
 	}
-	start_dial(f);
+	find_way(f);
 }
 
 bool flow_reap(struct flow *f)
@@ -418,6 +476,9 @@ bool flow_reap(struct flow *f)
 
 	if (f->relayed ? !relay_reap(&f->relay) : f->dial != NULL)
 		return false;
+	if (f->head && head_busy(f->head))
+		return false;
+	drop_head(f);
 	free(f->greeting);
 	list_del(&f->node);
 	if (f->admitted)
@@ -434,14 +495,4 @@ void flow_drain(struct flow *f, msec_t due)
 	f->drain_due = f->drain_due ? min_of(f->drain_due, due) : due;
 	/* Its own tick decides what that means for it. */
 	timer_set(f->flows->timers, &f->timer, f->flows->host.now);
-}
-
-const char *flow_state_name(const struct flow *f)
-{
-	static const char *const names[] = {
-		[FLOW_NEW] = "new",	      [FLOW_DIAL] = "dial",   [FLOW_HELD] = "held",
-		[FLOW_FAREWELL] = "farewell", [FLOW_RELAY] = "relay", [FLOW_CLOSING] = "closing"
-	};
-
-	return names[f->state];
 }

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/pp.h"
+
 static void run_spent(struct flows *fs)
 {
 	struct list again, *node;
@@ -87,7 +89,7 @@ static void list_flow(struct flow *f, msec_t now, struct listing *out)
 	refresh(f);
 	row = (struct listing_row){ .id = f->id,
 				    .account = f->plan->account,
-				    .backend_account = f->to->account,
+				    .backend_account = f->to ? f->to->account : LISTING_NO_ACCOUNT,
 				    .port = addr_port(&f->plan->at),
 				    .client = f->client,
 				    .server = f->server,
@@ -126,7 +128,7 @@ void flows_look(const struct flows *fs, struct ledger *out)
 	list_each(node, &fs->live) {
 		struct flow *f = container_of(node, struct flow, node);
 		struct account *listener = &out->accounts[f->plan->account];
-		struct account *backend = &out->accounts[f->to->account];
+		struct account *backend = f->to ? &out->accounts[f->to->account] : NULL;
 		uint64_t up, down;
 
 		refresh(f);
@@ -136,8 +138,10 @@ void flows_look(const struct flows *fs, struct ledger *out)
 		out->down += down;
 		listener->up += up;
 		listener->down += down;
-		backend->up += up;
-		backend->down += down;
+		if (backend) {
+			backend->up += up;
+			backend->down += down;
+		}
 	}
 }
 
@@ -149,6 +153,7 @@ void flows_init(struct flows *fs, struct timers *timers, struct admit *admit, ui
 	fs->next_id = first;
 	fs->id_step = step;
 	fs->host.ended = flow_relay_ended;
+	fs->host.refuses = pp_begins;
 	fs->unused = NULL;
 	fs->count = 0;
 	fs->complained = 0;

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "config/config.h"
+#include "edge/machine.h"
 
 static void number_entries(struct generation *g, struct roster *roster, struct gates *gates)
 {
@@ -36,6 +37,8 @@ struct generation *generation_open(struct config *config, struct plan *plan, str
 	*plan = (struct plan){ 0 };
 	for (size_t i = 0; i < config->nbackends; i++)
 		pool_open(&g->pools[i], &config->backends[i], registry);
+	/* It reads files, and is asked again by workers. */
+	machine_netns();
 	number_entries(g, roster, gates);
 	return g;
 }

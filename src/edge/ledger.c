@@ -59,6 +59,33 @@ void ledger_count_path(struct ledger *l, const char *name)
 	add_path(l, name, 1);
 }
 
+static void add_bytes(struct account *a, const struct ledger_end *e)
+{
+	a->live--;
+	a->up += e->up;
+	a->down += e->down;
+}
+
+void ledger_settle(struct ledger *l, const struct ledger_end *e)
+{
+	struct account *listener = &l->accounts[e->listener];
+	struct account *backend = e->backend == LEDGER_NO_ACCOUNT ? NULL : &l->accounts[e->backend];
+
+	l->ends[e->why]++;
+	l->up += e->up;
+	l->down += e->down;
+	add_bytes(listener, e);
+	if (e->path) {
+		ledger_count_path(l, e->path);
+		add_bytes(backend, e);
+	} else if (why_is_refusal(e->why)) {
+		l->refusals[e->why]++;
+		listener->refused++;
+	} else if (backend) {
+		backend->refused++;
+	}
+}
+
 void ledger_copy(struct ledger *to, const struct ledger *from)
 {
 	ledger_init(to);

@@ -1,10 +1,15 @@
 #include "edge/life.h"
 
+#include <errno.h>
+#include <string.h>
+
 #include "base/log.h"
 #include "edge/record.h"
 
 static const unsigned may_follow[] = {
-	[FLOW_NEW] = BIT(FLOW_DIAL) | BIT(FLOW_HELD) | BIT(FLOW_FAREWELL) | BIT(FLOW_CLOSING),
+	[FLOW_NEW] = BIT(FLOW_HEAD) | BIT(FLOW_DIAL) | BIT(FLOW_HELD) | BIT(FLOW_FAREWELL) |
+		     BIT(FLOW_CLOSING),
+	[FLOW_HEAD] = BIT(FLOW_DIAL) | BIT(FLOW_HELD) | BIT(FLOW_FAREWELL) | BIT(FLOW_CLOSING),
 	[FLOW_DIAL] = BIT(FLOW_HELD) | BIT(FLOW_FAREWELL) | BIT(FLOW_RELAY) | BIT(FLOW_CLOSING),
 	[FLOW_HELD] = BIT(FLOW_DIAL) | BIT(FLOW_FAREWELL) | BIT(FLOW_CLOSING),
 	[FLOW_FAREWELL] = BIT(FLOW_CLOSING),
@@ -38,7 +43,7 @@ static void log_flow(const struct flow *f)
 		.listener = f->plan->conf->section.name,
 		.port = addr_port(&f->plan->at),
 		.client = f->client,
-		.backend = f->to->backend->section.name,
+		.backend = f->to ? f->to->backend->section.name : NULL,
 		.server = f->server,
 		.server_name = f->on && f->server.sa.sa_family == AF_UNSPEC ? f->on->host : NULL,
 		.path = flow_path_name(f),
@@ -49,7 +54,7 @@ static void log_flow(const struct flow *f)
 		.why = (enum why)f->why,
 		.flows = atomic_load_explicit(&f->flows->admit->flows, memory_order_relaxed),
 		.listener_flows = f->flows->ledger.accounts[f->plan->account].live,
-		.backend_flows = f->flows->ledger.accounts[f->to->account].live,
+		.backend_flows = f->to ? f->flows->ledger.accounts[f->to->account].live : 0,
 		.retries = f->retries,
 	};
 	struct line line;
@@ -81,32 +86,57 @@ static void leave_server(struct flow *f)
 /* The other half of enroll(). */
 static void settle_accounts(struct flow *f)
 {
-	struct ledger *l = &f->flows->ledger;
-	struct account *listener = &l->accounts[f->plan->account];
-	struct account *backend = &l->accounts[f->to->account];
+	const struct ledger_end end = { .listener = f->plan->account,
+					.backend = f->to ? f->to->account : LEDGER_NO_ACCOUNT,
+					.why = (enum why)f->why,
+					.up = flow_moved(f, CLIENT),
+					.down = flow_moved(f, SERVER),
+					.path = f->relayed ? relay_path_name(&f->relay) : NULL };
 
-	l->ends[f->why]++;
-	l->up += flow_moved(f, CLIENT);
-	l->down += flow_moved(f, SERVER);
-	listener->live--;
-	listener->up += flow_moved(f, CLIENT);
-	listener->down += flow_moved(f, SERVER);
-	if (f->relayed) {
-		ledger_count_path(l, relay_path_name(&f->relay));
-		backend->live--;
-		backend->up += flow_moved(f, CLIENT);
-		backend->down += flow_moved(f, SERVER);
+	ledger_settle(&f->flows->ledger, &end);
+	if (f->relayed)
 		leave_server(f);
-	} else if (why_is_refusal((enum why)f->why)) {
-		l->refusals[f->why]++;
-		listener->refused++;
-	} else {
-		backend->refused++;
-	}
 }
 
 void life_tell(struct flow *f)
 {
 	log_flow(f);
 	settle_accounts(f);
+}
+
+/* Not for each flow: what fails for one fails for thousands, and their lines say it too. */
+#define COMPLAIN_EVERY 10000
+
+void life_complain(const struct flow *f, int error)
+{
+	const struct backend_conf *b = f->to->backend;
+	struct flows *fs = f->flows;
+
+	if (fs->complained && fs->host.now - fs->complained < COMPLAIN_EVERY)
+		return;
+	fs->complained = fs->host.now;
+	if (error == -EADDRNOTAVAIL)
+		log_warn(
+			"no source port is left towards backend %s: widen net.ipv4.ip_local_port_range, or "
+			"give the backend more addresses",
+			b->section.name);
+	else if (error == -ENXIO)
+		log_warn("backend %s: source: that address is none of this machine's now",
+			 b->section.name);
+	else if (error == -EPROTO)
+		log_warn("backend %s: via: what answers at %s is no SOCKS5 proxy", b->section.name,
+			 b->via.host);
+	else
+		log_warn("backend %s: connect failed: %s", b->section.name, strerror(-error));
+}
+
+const char *flow_state_name(const struct flow *f)
+{
+	static const char *const names[] = {
+		[FLOW_NEW] = "new",	   [FLOW_HEAD] = "head",	 [FLOW_DIAL] = "dial",
+		[FLOW_HELD] = "held",	   [FLOW_FAREWELL] = "farewell", [FLOW_RELAY] = "relay",
+		[FLOW_CLOSING] = "closing"
+	};
+
+	return names[f->state];
 }

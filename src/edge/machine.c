@@ -1,10 +1,13 @@
 #include "edge/machine.h"
 
+#include <dirent.h>
 #include <linux/capability.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -108,6 +111,35 @@ static bool may_bind_low(void)
 		return true;
 	return sets[CAP_TO_INDEX(CAP_NET_BIND_SERVICE)].effective &
 	       CAP_TO_MASK(CAP_NET_BIND_SERVICE);
+}
+
+#define NAMESPACES "/run/netns"
+
+static char netns_name[128];
+
+/* The file of that name is the namespace itself, bound there. */
+static void find_netns(void)
+{
+	DIR *dir = opendir(NAMESPACES);
+	struct stat own, other;
+	struct dirent *e;
+
+	if (stat("/proc/self/ns/net", &own) < 0)
+		own = (struct stat){ 0 };
+	while (dir && !netns_name[0] && (e = readdir(dir)))
+		if (fstatat(dirfd(dir), e->d_name, &other, 0) == 0 && other.st_ino == own.st_ino &&
+		    other.st_dev == own.st_dev)
+			snprintf(netns_name, sizeof(netns_name), "%.127s", e->d_name);
+	if (dir)
+		closedir(dir);
+}
+
+const char *machine_netns(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, find_netns);
+	return netns_name[0] ? netns_name : NULL;
 }
 
 void machine_facts(struct lint_facts *out, const struct config *c, const struct plan *plan)

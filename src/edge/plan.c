@@ -8,9 +8,27 @@
 #include "config/lint_story.h"
 #include "config/profile.h"
 #include "config/reach.h"
+#include "config/route.h"
 #include "config/value.h"
 #include "edge/gateways.h"
 #include "relay/paths.h"
+
+/* Of `auto`, where TLS comes first. */
+#define FIRST_BYTE_TLS 10000
+
+static const char *key_of(const struct route_conf *r)
+{
+	return r->implied ? "backend" : "route";
+}
+
+/* Otherwise there are complaints already. */
+static bool leads_somewhere(const struct listen_conf *l)
+{
+	for (size_t i = 0; i < l->routes.count; i++)
+		if (!l->routes.at[i].backend)
+			return false;
+	return l->routes.count > 0;
+}
 
 static const struct path *find_path(const struct listen_conf *l, struct report *report)
 {
@@ -27,38 +45,65 @@ static const struct path *find_path(const struct listen_conf *l, struct report *
 }
 
 /* A port may come from three places; two of them would contradict each other silently. */
-static void check_ports(const struct listen_conf *l, struct report *report)
+static void check_server_ports(const struct listen_conf *l, const struct route_conf *r,
+			       struct report *report)
 {
-	int line = key_line(SECTION_LISTEN, &l->section, "backend");
+	const struct servers *servers = &r->backend->servers;
 	char where[LINES_TEXT];
-	const struct servers *servers = &l->backend->servers;
 
 	for (size_t i = 0; i < servers->count; i++)
-		if (servers->at[i].port && l->target.port)
+		if (servers->at[i].port && r->target.port)
 			report_add(
-				report, line,
-				"backend: %s:%u names a port, and server = %s:%u in %s names its own: "
-				"drop one",
-				l->target.name, l->target.port, servers->at[i].host,
+				report, r->line,
+				"%s: %s:%u names a port, and server = %s:%u in %s names its own: drop one",
+				key_of(r), r->target.name, r->target.port, servers->at[i].host,
 				servers->at[i].port,
 				lines_words(&report->lines, servers->at[i].line, where));
-	for (size_t i = 0; i < l->ports.count; i++) {
-		if (l->ports.at[i].from == l->ports.at[i].to)
-			continue;
+	for (size_t i = 0; i < l->ports.count; i++)
 		for (size_t k = 0; k < servers->count; k++)
-			if (servers->at[k].port)
+			if (l->ports.at[i].from != l->ports.at[i].to && servers->at[k].port)
 				report_add(
 					report, key_line(SECTION_LISTEN, &l->section, "ports"),
 					"ports: %u>%u names the server's port, and server = %s:%u does too: drop one",
 					l->ports.at[i].from, l->ports.at[i].to, servers->at[k].host,
 					servers->at[k].port);
-		if (l->target.port)
-			report_add(
-				report, line,
-				"backend: %s:%u names a port, and ports = %u>%u does too: drop one",
-				l->target.name, l->target.port, l->ports.at[i].from,
-				l->ports.at[i].to);
-	}
+}
+
+static void check_ports(const struct listen_conf *l, const struct route_conf *r,
+			struct report *report)
+{
+	check_server_ports(l, r, report);
+	for (size_t i = 0; r->target.port && i < l->ports.count; i++)
+		if (l->ports.at[i].from != l->ports.at[i].to)
+			report_add(report, r->line,
+				   "%s: %s:%u names a port, and ports = %u>%u does too: drop one",
+				   key_of(r), r->target.name, r->target.port, l->ports.at[i].from,
+				   l->ports.at[i].to);
+}
+
+static void add_destination(struct plan_entry *e, const struct route_conf *r,
+			    const struct port_map *port)
+{
+	const struct listen_conf *l = e->conf;
+	struct timeouts t =
+		profile_client_timeouts(e->profile, &l->timeouts, &r->backend->timeouts);
+	struct destination *to = &e->to[e->nto++];
+
+	*to = (struct destination){ .backend = r->backend,
+				    .idle = t.idle,
+				    .half_closed = t.half_closed };
+	to->dial.timeouts =
+		profile_server_timeouts(e->profile, &r->backend->timeouts, &l->timeouts);
+	to->dial.port = r->target.port ? r->target.port : port->to;
+}
+
+/* Where TLS comes first, whoever says nothing wants nothing; a browser may open a plain connection before it
+ * needs one. */
+static msec_t first_byte(const struct listen_conf *l, uint16_t port)
+{
+	if (l->first_byte != FIRST_BYTE_AUTO)
+		return l->first_byte;
+	return wire_is_tls(wire_of(port)) ? FIRST_BYTE_TLS : 0;
 }
 
 /* `auto`: an office behind one address reads mail with five connections a person, a provider's outbound opens some
@@ -84,24 +129,23 @@ static struct source_limits limits_of(const struct listen_conf *l, bool is_publi
 static void add_entry(struct plan *p, const struct listen_conf *l, const struct addr *bind,
 		      const struct port_map *port, const struct path *path)
 {
+	static const struct timeouts none;
 	struct plan_entry *e = &p->at[p->count++];
 	bool is_public = reach_of_addr(bind) == REACH_PUBLIC;
 
 	*e = (struct plan_entry){ .conf = l, .at = *bind, .path = path };
 	addr_set_port(&e->at, port->from);
 	e->profile = profile_of((enum profile)l->profile, port->from);
-	e->client = profile_client_timeouts(e->profile, &l->timeouts, &l->backend->timeouts);
+	e->first = wire_first(e->profile, port->from);
+	e->first_byte = first_byte(l, port->from);
+	/* Keepalive and user timeout of this leg: no backend has a word in them. */
+	e->client = profile_client_timeouts(e->profile, &l->timeouts, &none);
 	e->guard = is_public ? (enum guard)l->source_guard : GUARD_OFF;
 	e->limits = limits_of(l, is_public);
 	e->limits_inner = limits_of(l, false);
-	e->to = memory_zeroed(1, sizeof(*e->to));
-	e->nto = 1;
-	*e->to = (struct destination){ .backend = l->backend,
-				       .idle = e->client.idle,
-				       .half_closed = e->client.half_closed };
-	e->to->dial.timeouts =
-		profile_server_timeouts(e->profile, &l->backend->timeouts, &l->timeouts);
-	e->to->dial.port = l->target.port ? l->target.port : port->to;
+	e->to = memory_zeroed(l->routes.count, sizeof(*e->to));
+	for (size_t i = 0; i < l->routes.count; i++)
+		add_destination(e, &l->routes.at[i], port);
 }
 
 /* 0.0.0.0 and 192.0.2.1 on one port are two sockets that may both exist, as in any server. */
@@ -141,9 +185,10 @@ bool plan_make(struct plan *p, const struct config *c, struct report *report)
 		const struct listen_conf *l = &c->listens[i];
 
 		path = l->path ? find_path(l, report) : NULL;
-		if (!l->backend)
+		if (!leads_somewhere(l))
 			continue;
-		check_ports(l, report);
+		for (size_t k = 0; k < l->routes.count; k++)
+			check_ports(l, &l->routes.at[k], report);
 		for (size_t k = 0; path && k < l->ports.count; k++)
 			for (size_t b = 0; b < l->bind.count; b++)
 				add_entry(p, l, &l->bind.at[b], &l->ports.at[k], path);
@@ -180,27 +225,44 @@ void plan_free(struct plan *p)
 	*p = (struct plan){ 0 };
 }
 
-static void print_server(const struct plan_entry *e, const struct server_conf *s, FILE *to)
+static void print_server(const struct destination *to, const struct server_conf *s, FILE *out)
 {
 	const char *shape = strchr(s->host, ':') && s->host[0] != '[' ? " [%s]:%u" : " %s:%u";
 
-	fprintf(to, shape, s->host, s->port ? s->port : e->to->dial.port);
+	fprintf(out, shape, s->host, s->port ? s->port : to->dial.port);
+}
+
+static void print_destination(const struct plan_entry *e, const struct destination *to, FILE *out)
+{
+	static const char *const headers[] = { "no PROXY header", "PROXY v1", "PROXY v2" };
+	char idle[VALUE_DURATION_TEXT];
+
+	fprintf(out, "-> %s", to->backend->section.name);
+	for (size_t k = 0; k < to->backend->servers.count; k++)
+		print_server(to, &to->backend->servers.at[k], out);
+	fprintf(out, "  (%s, path %s, profile %s, idle %s)\n", headers[to->backend->send_proxy],
+		e->path->name, profile_name(e->profile), value_format_duration(to->idle, idle));
 }
 
 void plan_print(const struct plan *p, FILE *to)
 {
-	static const char *const headers[] = { "no PROXY header", "PROXY v1", "PROXY v2" };
-	char at[ADDR_TEXT], idle[VALUE_DURATION_TEXT];
+	char at[ADDR_TEXT], route[ROUTE_TEXT];
 
 	for (size_t i = 0; i < p->count; i++) {
 		const struct plan_entry *e = &p->at[i];
+		const struct routes *routes = &e->conf->routes;
 
-		fprintf(to, "%-12s %-22s -> %s", e->conf->section.name, addr_format(&e->at, at),
-			e->to->backend->section.name);
-		for (size_t k = 0; k < e->to->backend->servers.count; k++)
-			print_server(e, &e->to->backend->servers.at[k], to);
-		fprintf(to, "  (%s, path %s, profile %s, idle %s)\n",
-			headers[e->to->backend->send_proxy], e->path->name,
-			profile_name(e->profile), value_format_duration(e->to->idle, idle));
+		fprintf(to, "%-12s %-22s ", e->conf->section.name, addr_format(&e->at, at));
+		if (e->nto == 1 && routes->at[0].implied) {
+			print_destination(e, &e->to[0], to);
+			continue;
+		}
+		fprintf(to, "by what the client says\n");
+		for (size_t k = 0; k < e->nto; k++) {
+			fprintf(to, "  %-33s ",
+				routes->at[k].implied ? "any"
+						      : route_format(&routes->at[k], route));
+			print_destination(e, &e->to[k], to);
+		}
 	}
 }

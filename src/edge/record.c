@@ -86,9 +86,10 @@ static void haproxy_line(const struct record *r, struct line *out)
 	n = snprintf(out->text, sizeof(out->text),
 		     "%s:%u [%s] %.64s %.64s/%s 0/%s/%" PRIu64 " %" PRIu64 " %s %zu/%" PRIu64
 		     "/%" PRIu64 "/%" PRIu64 "/%u 0/0\n",
-		     client, addr_port(&r->client), date, r->listener, r->backend, server, connect,
-		     r->ms, r->down, haproxy_state(r), r->flows, r->listener_flows,
-		     r->backend_flows, r->backend_flows, r->retries);
+		     client, addr_port(&r->client), date, r->listener,
+		     r->backend ? r->backend : r->listener, server, connect, r->ms, r->down,
+		     haproxy_state(r), r->flows, r->listener_flows, r->backend_flows,
+		     r->backend_flows, r->retries);
 	out->used = (size_t)n;
 }
 
@@ -106,7 +107,10 @@ void record_line(const struct record *r, enum line_format format, struct line *o
 	snprintf(text, sizeof(text), "%.64s:%u", r->listener, r->port);
 	line_str(out, "listener", text);
 	line_addr(out, "client", &r->client);
-	line_str(out, "backend", r->backend);
+	if (r->backend)
+		line_str(out, "backend", r->backend);
+	else
+		line_none(out, "backend");
 	if (*format_server(r, server))
 		line_str(out, "server", server);
 	else

@@ -274,6 +274,14 @@ void ring_poll(struct ring *r, struct op *op, int fd, unsigned events)
 	arm(sqe, op);
 }
 
+void ring_poll_once(struct ring *r, struct op *op, int fd, unsigned events)
+{
+	struct io_uring_sqe *sqe = next_sqe(r);
+
+	io_uring_prep_poll_add(sqe, fd, events);
+	arm(sqe, op);
+}
+
 void ring_splice(struct ring *r, struct op *op, int in, int out, size_t len)
 {
 	struct io_uring_sqe *sqe = next_sqe(r);

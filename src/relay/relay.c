@@ -128,6 +128,28 @@ static void conclude(struct relay *r, struct half *h, enum pump result)
 	}
 }
 
+/* So many bytes tell how a client begins. */
+#define LOOK_BYTES 16
+
+/* True when what the client sends may pass, or is nothing to look at. What is not enough stays where it is: more of it, or
+ * its end, is a new event. */
+static bool may_pass(struct relay *r, struct half *h)
+{
+	uint8_t bytes[LOOK_BYTES];
+	ssize_t n = recv(half_src(r, h)->fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
+	int verdict = n > 0 ? r->host->refuses(bytes, (size_t)n) : -1;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	/* To look fetched the error: the next read would take it for an end. */
+	if (n < 0)
+		broken(r, half_src(r, h));
+	else if (verdict > 0)
+		end(r, RELAY_REFUSED);
+	r->looking = verdict == 0 && !h->to_end;
+	return !r->looking && !r->ended;
+}
+
 static void drive(struct relay *r, struct half *h)
 {
 	uint64_t before = h->moved;
@@ -138,6 +160,8 @@ static void drive(struct relay *r, struct half *h)
 	if (!h->readable && !held_bytes(h))
 		return;
 	h->readable = h->writable = false;
+	if (r->looking && h == &r->half[CLIENT] && !may_pass(r, h))
+		return;
 	result = r->path->pump(r, h);
 	if (h->moved != before) {
 		r->last_moved = r->host->now;
@@ -181,24 +205,53 @@ static void on_ready(struct op *op, int res)
 	settle_failure(r, leg);
 }
 
-void relay_start(struct relay *r, struct relay_host *host, const struct path *path, int client,
-		 int server)
+/* What the client said before goes to the server first. False: no memory for what it does not take yet. */
+static bool send_opening(struct relay *r, const struct relay_opening *o)
+{
+	struct half *up = &r->half[CLIENT];
+	ssize_t n = o->n ? send(r->leg[SERVER].fd, o->bytes, o->n, MSG_DONTWAIT | MSG_NOSIGNAL) : 0;
+	size_t sent = (size_t)max_of(n, (ssize_t)0);
+
+	up->moved = sent;
+	if (sent == o->n)
+		return true;
+	/* A failure shows when the rest is sent. */
+	if (held_keep(up, o->bytes + sent, o->n - sent) == PUMP_FAILED)
+		return false;
+	run_soon(r);
+	return true;
+}
+
+bool relay_start_with(struct relay *r, struct relay_host *host, const struct path *path, int client,
+		      int server, const struct relay_opening *o)
 {
 	const int fds[2] = { client, server };
+	bool ok;
 
-	*r = (struct relay){
-		.host = host, .path = path, .last_moved = host->now, .last_from = SERVER
-	};
+	*r = (struct relay){ .host = host,
+			     .path = path,
+			     .last_moved = host->now,
+			     .last_from = SERVER,
+			     .looking = o->look };
 	list_init(&r->runnable);
 	for (size_t i = 0; i < 2; i++) {
 		r->leg[i].fd = fds[i];
 		r->leg[i].server = i == SERVER;
 		r->leg[i].poll.done = on_ready;
 	}
-	if (path->carrier)
+	ok = send_opening(r, o);
+	/* What is held, or has to be looked at, is not the kernel's to overtake. */
+	if (path->carrier && ok && !r->looking && !held_bytes(&r->half[CLIENT]))
 		path->carrier->start(r);
 	for (size_t i = 0; i < 2; i++)
 		watch(r, &r->leg[i]);
+	return ok;
+}
+
+void relay_start(struct relay *r, struct relay_host *host, const struct path *path, int client,
+		 int server)
+{
+	relay_start_with(r, host, path, client, server, &(struct relay_opening){ 0 });
 }
 
 static void settle_failures(struct relay *r)

@@ -29,7 +29,7 @@ Test(config, smallest)
 	expect_num(l->bind.count, 2, "bind: both families");
 	expect_num(l->bind.at[0].sa.sa_family, AF_INET, "bind");
 	expect_num(l->bind.at[1].sa.sa_family, AF_INET6, "bind");
-	cr_expect(l->backend == b, "backend");
+	cr_expect(l->routes.at[0].backend == b, "backend");
 	expect_num(l->profile, PROFILE_AUTO, "profile");
 	expect_str(l->path, "auto", "path");
 	expect_num(l->timeouts.idle, 0, "idle: as the profile says");
@@ -105,7 +105,7 @@ Test(config, defaults)
 	expect_str(b->path, "splice", "default path");
 	expect_num(a->bind.count, 2, "default bind, both");
 	expect_num(b->bind.count, 1, "own bind replaces it");
-	cr_expect(a->backend == x && b->backend == y);
+	cr_expect(a->routes.at[0].backend == x && b->routes.at[0].backend == y);
 	expect_num(x->send_proxy, PP_V2, "own");
 	expect_num(y->send_proxy, PP_V1, "default");
 	expect_str(y->servers.at[0].host, "192.0.2.1", "default server");
@@ -131,12 +131,12 @@ static const struct {
 	  "2:unknown key 'workers' in [defaults]; known: those of [listen] and [backend]" },
 	{ "a word mistyped", MAIL "profile = htps\n" STALWART,
 	  "5:profile: 'htps': expected one of auto smtp imap http https raw, did you mean 'https'?" },
-	{ "a key of a later version", MAIL "route = any -> stalwart\n" STALWART,
-	  "5:route is not in this version yet: take it out; it will be: Chooses the backend" },
-	{ "one of them in [defaults]", "[defaults]\nproxy-tlv = authority\n" MAIL STALWART,
-	  "2:proxy-tlv is not in this version yet: take it out" },
-	{ "one of them in the wrong section", MAIL "proxy-tlv = authority\n" STALWART,
-	  "5:unknown key 'proxy-tlv' in [listen]; known:" },
+	{ "a key of a later version", MAIL STALWART "head = 5s\n",
+	  "8:head is not in this version yet: take it out; it will be: How long a server" },
+	{ "one of them in the wrong section", MAIL "paths = copy\n" STALWART,
+	  "5:unknown key 'paths' in [listen], did you mean 'path'?; known:" },
+	{ "a route to nowhere", MAIL "route = sni:a -> stalwar\n" STALWART,
+	  "5:route: there is no [backend stalwar], did you mean 'stalwart'?" },
 	{ "a variable that is not set",
 	  MAIL "[backend stalwart]\nserver = ${TAILSPLICE_TEST_UNSET}\n",
 	  "6:server: ${TAILSPLICE_TEST_UNSET} is not set: set it in the environment or in .env" },

@@ -115,6 +115,7 @@ static const struct row rows[] = {
 	  LISTEN("a", "ports = 26\n")
 		  WEB("ports = 27>26\n") "[backend w]\nserver = n.example.com\n" V2
 					 "[backend b]\nserver = m.example.com\n" },
+#include "support/lint_routes.h"
 	{ LINT_LOOPBACK_RELAY, 4, 0,
 	  LISTEN("a", "ports = 587\n") "[backend b]\nserver = 127.0.0.1:10587\n",
 	  LISTEN("a", "ports = 587\n") "[backend b]\nserver = 127.0.0.1:10587\n" V2 },
