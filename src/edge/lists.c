@@ -188,7 +188,8 @@ static bool make_set(struct lists *l, struct making *m, struct prefixes **out)
 
 	ok &= add_rules(m, l, &l->conf->allow, "allow", false, &file);
 	add_others(m, l);
-	qsort(m->at, m->count, sizeof(*m->at), prefix_compare);
+	if (m->count)
+		qsort(m->at, m->count, sizeof(*m->at), prefix_compare);
 	*out = ok ? prefixes_make(m->at, m->count, NULL) : NULL;
 	free(m->at);
 	return ok;

@@ -91,8 +91,6 @@ static const char *verdict(const char *client)
 	return lists_deny(desk.lists, &a, &how) ? dismissal_words[how] : "-";
 }
 
-TestSuite(lists, .init = set_up, .fini = tear_down);
-
 Test(lists, verdicts)
 {
 	static const struct {
@@ -127,6 +125,7 @@ Test(lists, verdicts)
 		{ "allow = 192.0.2.1\ndeny-action = tarpit\n", "192.0.2.2", "tarpit" },
 	};
 
+	set_up();
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char label[200];
 
@@ -136,10 +135,12 @@ Test(lists, verdicts)
 		cr_expect(!lists_have_files(desk.lists));
 		close_lists();
 	}
+	tear_down();
 }
 
 Test(lists, file_beside_the_configuration)
 {
+	set_up();
 	write_list("192.0.2.0/24 ; SBL1\n\n# x\n2001:db8::/32\n");
 	open_lists("deny = file:deny.txt\ndeny = drop 192.0.2.7\n");
 	expect_num(desk.report.count, 0, "complaints");
@@ -148,6 +149,7 @@ Test(lists, file_beside_the_configuration)
 	expect_str(verdict("192.0.2.7"), "drop", "inline");
 	expect_str(verdict("2001:db8::1"), "reset", "of the file");
 	close_lists();
+	tear_down();
 }
 
 Test(lists, complaints)
@@ -166,6 +168,7 @@ Test(lists, complaints)
 	};
 	char text[400], wanted[300];
 
+	set_up();
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		const char *dir = strstr(rows[i].text, "DIR");
 
@@ -182,6 +185,7 @@ Test(lists, complaints)
 		expect_has(text, wanted, rows[i].text);
 		close_lists();
 	}
+	tear_down();
 }
 
 /* As the main thread: each second. */
@@ -195,6 +199,7 @@ static bool refresh(void)
 
 Test(lists, file_changes)
 {
+	set_up();
 	write_list("192.0.2.1\n");
 	open_lists("deny = file:deny.txt\n");
 	cr_expect(!refresh() && !refresh(), "nothing changed");
@@ -207,10 +212,12 @@ Test(lists, file_changes)
 	expect_has(heard(), "listener a: allow and deny are read anew: 2 networks", "log");
 	cr_expect(!refresh(), "once");
 	close_lists();
+	tear_down();
 }
 
 Test(lists, file_still_being_written)
 {
+	set_up();
 	write_list("192.0.2.1\n");
 	open_lists("deny = file:deny.txt\n");
 	for (int i = 0; i < 5; i++) {
@@ -220,6 +227,7 @@ Test(lists, file_still_being_written)
 	cr_expect(refresh());
 	expect_str(verdict("192.0.2.3"), "reset", "the last state");
 	close_lists();
+	tear_down();
 }
 
 Test(lists, bad_file_keeps_the_old_list)
@@ -227,6 +235,7 @@ Test(lists, bad_file_keeps_the_old_list)
 	static const char *const bad[] = { "192.0.2.9\n192.0.2.0/40\n", NULL };
 	char wanted[200];
 
+	set_up();
 	write_list("192.0.2.1\n");
 	open_lists("deny = file:deny.txt\n");
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -249,11 +258,13 @@ Test(lists, bad_file_keeps_the_old_list)
 	cr_expect(refresh(), "good again");
 	expect_str(verdict("192.0.2.9"), "reset", "good again");
 	close_lists();
+	tear_down();
 }
 
 /* A list that becomes empty is one, too. */
 Test(lists, empty_file)
 {
+	set_up();
 	write_list("# nobody yet\n");
 	open_lists("deny = file:deny.txt\n");
 	expect_num(desk.report.count, 0, "complaints");
@@ -267,4 +278,5 @@ Test(lists, empty_file)
 	cr_expect(refresh(), "what was is given back");
 	expect_str(verdict("192.0.2.1"), "-", "nobody again");
 	close_lists();
+	tear_down();
 }

@@ -53,10 +53,9 @@ static unsigned wanted(enum why why, unsigned times, msec_t now)
 	return n;
 }
 
-TestSuite(sampler, .init = set_up, .fini = tear_down);
-
 Test(sampler, first_of_each_reason_in_a_second)
 {
+	set_up();
 	expect_num(wanted(WHY_DENIED, 100, 5), SAMPLER_LINES, "the first");
 	expect_num(wanted(WHY_LIMIT_RATE, 3, 5), 3, "another reason");
 	expect_num(wanted(WHY_DENIED, 5, 1004), 0, "the same second");
@@ -70,29 +69,36 @@ Test(sampler, first_of_each_reason_in_a_second)
 	expect_num(wanted(WHY_DENIED, 100, 1006), SAMPLER_LINES, "the next second");
 	timers_run(&desk.timers, 2005);
 	cr_expect(strstr(heard(), "clients=90\n"));
+	tear_down();
 }
 
 Test(sampler, quiet_when_nobody_comes)
 {
+	set_up();
 	expect_num(wanted(WHY_DENIED, 3, 5), 3, "few");
 	timers_run(&desk.timers, 1005);
 	timers_run(&desk.timers, 2005);
 	expect_str(heard(), "", "all had their line");
 	cr_expect(!desk.sampler.timer.slot, "no timer when nothing is counted");
+	tear_down();
 }
 
 Test(sampler, nothing_is_lost_at_the_end)
 {
+	set_up();
 	wanted(WHY_LIMIT_SOURCE, 12, 5);
 	sampler_finish(&desk.sampler);
 	cr_expect(strstr(heard(), "why=limit-source clients=2\n"));
 	cr_expect(!desk.sampler.timer.slot);
+	tear_down();
 }
 
 Test(sampler, warnings_only)
 {
+	set_up();
 	log_set_level(LOG_WARN);
 	wanted(WHY_LIMIT_SOURCE, 12, 5);
 	sampler_finish(&desk.sampler);
 	expect_str(heard(), "", "information is not wanted");
+	tear_down();
 }

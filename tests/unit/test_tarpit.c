@@ -63,10 +63,9 @@ static bool was_reset(int i)
 	       errno == ECONNRESET;
 }
 
-TestSuite(tarpit, .init = set_up, .fini = tear_down);
-
 Test(tarpit, holds_so_many_so_long)
 {
+	set_up();
 	for (int i = 0; i < ROOM; i++)
 		cr_assert(tarpit_hold(&desk.tarpit, desk.server[i], (msec_t)i * 10));
 	cr_expect(!tarpit_hold(&desk.tarpit, desk.server[ROOM], 30), "it is full");
@@ -81,15 +80,18 @@ Test(tarpit, holds_so_many_so_long)
 	timers_run(&desk.timers, 2 * TARPIT_HOLD);
 	cr_expect(was_reset(ROOM));
 	cr_expect(!desk.tarpit.timer.slot, "no timer when nobody is held");
+	tear_down();
 }
 
 Test(tarpit, finish_lets_go)
 {
+	set_up();
 	for (int i = 0; i < ROOM; i++)
 		cr_assert(tarpit_hold(&desk.tarpit, desk.server[i], 0));
 	tarpit_finish(&desk.tarpit);
 	cr_expect(was_reset(0) && was_reset(1) && was_reset(2));
 	close(desk.server[ROOM]);
+	tear_down();
 }
 
 /* What it sends fills its window, and no more of our memory. */
@@ -100,6 +102,7 @@ Test(tarpit, takes_little_of_what_is_sent)
 	size_t sent = 0;
 	ssize_t n;
 
+	set_up();
 	cr_assert(tarpit_hold(&desk.tarpit, desk.server[0], 0));
 	for (int i = 1; i <= ROOM; i++)
 		close(desk.server[i]);
@@ -115,4 +118,5 @@ Test(tarpit, takes_little_of_what_is_sent)
 		}
 	}
 	cr_expect(sent < 512 * 1024, "%zu bytes taken", sent);
+	tear_down();
 }
