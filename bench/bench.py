@@ -126,7 +126,7 @@ class Bench:
     def unsettled(self) -> list[Measure]:
         figures = Figures(self.runs)
         wanted = (MEASURES[name] for name in self.args.measures)
-        return [m for m in wanted if not all(figures.settled(m.name, v) for v in self.who(m))]
+        return [m for m in wanted if not all(figures.settled(m.name, v, self.args.least) for v in self.who(m))]
 
     def rounds(self) -> None:
         for number in range(1, self.args.rounds + 1):
@@ -155,6 +155,8 @@ class Bench:
             while run["taken"] == 0 or (disturbed(run) and run["taken"] <= self.args.retries and self.in_budget()):
                 watch = machine.Watch()
                 result = self.ask(act, measure, self.window(measure))
+                if result.get("failed"):
+                    raise StageError(f"{result['failed']} connections failed")
                 run |= {**watch.lost(), "taken": run["taken"] + 1}
                 run["result"] = without_others(result, run["others"])
         except StageError as why:

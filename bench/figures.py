@@ -77,9 +77,9 @@ class Figures:
         found = self.all(measure, variant, "cost")
         return (max(found) - min(found)) / median(found) if len(found) > 1 and median(found) else None
 
-    def settled(self, measure: str, variant: str) -> bool:
+    def settled(self, measure: str, variant: str, least: int) -> bool:
         found = self.all(measure, variant, "user_per_flow" if measure == "idle" else "cost")
-        if len(found) < LEAST_ROUNDS:
+        if len(found) < least:
             return False
         now, before = median(found), median(found[:-1])
         return abs(now - before) <= SETTLED * abs(now)

@@ -89,6 +89,8 @@ log-level = error
 ports = {PORTS[0]}-{PORTS[-1]}
 backend = load
 path = {path}
+rate-per-source = off
+max-flows-per-source = off
 
 [backend load]
 server = {setup.backend}
