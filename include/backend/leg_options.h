@@ -12,4 +12,8 @@ void leg_options_set(int fd, const struct timeouts *t);
 /* From now on no packet reaches the socket, and none that it sends leaves. 0, or negative errno. */
 int leg_options_detach(int fd);
 
+/* For a socket that will connect and send at once: what is sent acknowledges the handshake too, so the
+ * packet that would only do that is saved. tcp(7), TCP_QUICKACK */
+void leg_options_delay_ack(int fd);
+
 #endif

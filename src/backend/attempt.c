@@ -144,11 +144,13 @@ bool attempt_start(struct attempt *a, const struct attempt_terms *terms,
 	server_enter(choice->server);
 	ports_enter(&choice->server->ports, &choice->at, terms->conf->section.name);
 	a->state = ATTEMPT_CONNECTING;
-	if (a->chained)
+	if (a->chained) {
+		leg_options_delay_ack(a->fd);
 		ring_connect_send(terms->ring, &a->connect, &a->send, a->fd, to, terms->header,
 				  terms->header_len);
-	else
-		ring_connect(terms->ring, &a->connect, a->fd, to);
+		return true;
+	}
+	ring_connect(terms->ring, &a->connect, a->fd, to);
 	return true;
 }
 

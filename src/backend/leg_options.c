@@ -48,3 +48,8 @@ int leg_options_detach(int fd)
 	return setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &nowhere, sizeof(nowhere)) < 0 ? -errno
 											   : 0;
 }
+
+void leg_options_delay_ack(int fd)
+{
+	set(fd, IPPROTO_TCP, TCP_QUICKACK, 0);
+}
