@@ -71,6 +71,7 @@ static void on_moved(struct op *op, int res)
 void via_start(struct via *v)
 {
 	v->op = (struct op){ .done = on_moved };
+	v->cancelled = false;
 	say(v, GREETING);
 }
 
