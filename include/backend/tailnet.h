@@ -26,6 +26,10 @@ void tailnet_close(struct tailnet *t);
 /* Names may have been added, or do not work: asks tailscaled now. Accepts NULL. Any thread. */
 void tailnet_look(struct tailnet *t);
 
+/* Asks once, and waits for the answer; for a command. False: `why` has one line for people, and *out is empty; else the
+ * caller ends it with tailnet_status_finish(). */
+bool tailnet_ask(const char *socket, struct tailnet_status *out, char why[static LOCALAPI_WHY]);
+
 /* One name that is held, and who it is. */
 struct tailnet_wanted {
 	char host[TAILNET_NAME];

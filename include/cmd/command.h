@@ -20,6 +20,7 @@ struct command {
 int run_main(int argc, char **argv);
 int check_main(int argc, char **argv);
 int probe_main(int argc, char **argv);
+int doctor_main(int argc, char **argv);
 int whoami_main(int argc, char **argv);
 int paths_main(int argc, char **argv);
 int demo_main(int argc, char **argv);

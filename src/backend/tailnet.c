@@ -23,6 +23,8 @@
 #define RETRY_FIRST 100
 #define RETRY_MAX   5000
 
+#define NO_STATUS "tailscaled answers what is no status"
+
 struct tailnet {
 	pthread_t thread;
 	atomic_bool stop, look;
@@ -251,7 +253,7 @@ static void take_answer(struct tailnet *t, const struct localapi_news *news)
 	if (!news->answer)
 		lose(t, news->why);
 	else if (!tailnet_status_parse(&status, news->answer, news->len))
-		lose(t, "tailscaled answers what is no status");
+		lose(t, NO_STATUS);
 	else
 		learn(t, &status, timer_now());
 	if (news->answer)
@@ -371,6 +373,22 @@ void tailnet_look(struct tailnet *t)
 		return;
 	atomic_store(&t->look, true);
 	localapi_wake(t->api);
+}
+
+bool tailnet_ask(const char *socket, struct tailnet_status *out, char why[static LOCALAPI_WHY])
+{
+	struct localapi *l = localapi_open(socket);
+	struct localapi_news news = { 0 };
+	bool ok;
+
+	localapi_ask(l, ANSWER_LIMIT);
+	while (!news.answered)
+		localapi_turn(l, ANSWER_LIMIT, &news);
+	*out = (struct tailnet_status){ 0 };
+	ok = news.answer && tailnet_status_parse(out, news.answer, news.len);
+	snprintf(why, LOCALAPI_WHY, "%s", ok ? "" : news.answer ? NO_STATUS : news.why);
+	localapi_close(l);
+	return ok;
 }
 
 void tailnet_view(struct tailnet *t, struct tailnet_view *out)

@@ -35,6 +35,14 @@ static const struct command commands[] = {
 	  "Exit status: 0 mail would flow, 1 a setting is wrong on either side, 2 a server cannot be reached\n"
 	  "or serves nobody.\n",
 	  probe_main },
+	{ "doctor", "[-c FILE] [--json] [...]",
+	  "looks at this machine: what would keep mail from flowing, and what to do",
+	  "Kernel, io_uring, limits, clock, routes, tailscaled and the nodes of the file, and what DNS says of the public\n"
+	  "addresses. Run it as the edge runs, or as root. It changes nothing.\n"
+	  "--json           the findings as JSON\n"
+	  "--outbound HOST  also tries port 25 of that mail server: most providers block it\n\n"
+	  "Exit status: 0 nothing fails, 1 the file or the arguments are wrong, 2 something fails.\n",
+	  doctor_main },
 	{ "paths", "", "lists the data paths usable here: NAME yes|no REASON", NULL, paths_main },
 	{ "whoami", "PORT...",
 	  "a backend that tells each client which address and PROXY header it saw",

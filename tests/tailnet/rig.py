@@ -235,6 +235,10 @@ class Rig(Net):
         """Its addresses, as they stand before a ":PORT"."""
         return [f"[{a}]" if ":" in a else a for a in self.nodes[BACKEND].addresses()]
 
+    def settle(self, condition: Callable[[], Any]) -> None:
+        """Waits for what a node is about to hear from the control server."""
+        wait_until(condition, "the news has arrived")
+
     def ping(self, address: str, kind: str = "TSMP") -> dict[str, Any]:
         query = urlencode({"ip": address, "type": kind})
         return ask(self.nodes[EDGE].socket, "POST", f"/localapi/v0/ping?{query}")
