@@ -54,6 +54,7 @@ struct outcome {
 	enum speech speech;
 	enum software software;
 	uint16_t code;
+	bool headed;		 /* a PROXY header was sent */
 	char text[OUTCOME_TEXT]; /* the line that matters, printable */
 };
 

@@ -1,4 +1,4 @@
-/* interview - one address of a server is asked until it is known what is wrong with it, or that nothing is: at most four
+/* interview - one address of a server is asked until it is known what is wrong with it, or that nothing is: at most five
  * conversations, each begun only when those before leave the question open. Its owner polls. Belongs to one thread. */
 #ifndef TAILSPLICE_BACKEND_INTERVIEW_H
 #define TAILSPLICE_BACKEND_INTERVIEW_H
@@ -24,6 +24,8 @@ void interview_finish(struct interview *q);
 
 /* True when a further conversation is wanted: then interview_ask(), when the owner thinks it is time. */
 bool interview_wants(const struct interview *q);
+/* Milliseconds that it should come after the last connection to that machine. */
+msec_t interview_pause(const struct interview *q);
 void interview_ask(struct interview *q, msec_t now);
 
 /* What to poll for, at most MANNERS of them; returns how many. *due becomes the time of the next step, if that is sooner. */

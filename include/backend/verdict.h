@@ -10,9 +10,13 @@
 #include "codec/banner.h"
 #include "codec/pp.h"
 
-/* Without a header; with one of version 1 or 2 on our own behalf; and with one of version 2 that names a client
- * which is nobody (192.0.2.1, RFC 5737), to tell a ban of this edge from a server that serves nobody. */
-enum manner { MANNER_PLAIN, MANNER_V1, MANNER_V2, MANNER_CLIENT, MANNERS };
+/* Without a header; with one of version 1 or 2 on our own behalf; with one of version 2 that names a client which is
+ * nobody (192.0.2.1, RFC 5737), to tell a ban of this edge from a server that serves nobody; and once more as before,
+ * where a server closed without a word: it may have throttled us for that moment only. */
+enum manner { MANNER_PLAIN, MANNER_V1, MANNER_V2, MANNER_CLIENT, MANNER_AGAIN, MANNERS };
+
+/* Before a repetition. Stalwart counts connections by the second. */
+#define VERDICT_PAUSE_MS 1200
 
 /* A server that has said nothing for so long probably waits for something else; the next manner is asked beside. */
 #define VERDICT_QUIET_MS 2500
@@ -51,6 +55,12 @@ enum gravity { GRAVITY_OK, GRAVITY_WARN, GRAVITY_MISTAKE, GRAVITY_ENVIRONMENT };
 
 /* How flows ask: by send-proxy. */
 enum manner manner_of(enum pp_version configured);
+
+/* Which one MANNER_AGAIN repeats. */
+enum manner manner_again(const struct evidence *e);
+
+/* How flows would be answered: that of the configured manner, or when it was repeated with success, of that. */
+const struct outcome *verdict_outcome(const struct evidence *e);
 
 /* The next one worth asking; MANNERS when there is none, or none yet. */
 enum manner verdict_next(const struct evidence *e);

@@ -35,13 +35,16 @@ static const char *header_of(const struct advice *a)
 
 static void say_fine(const struct advice *a, FILE *to)
 {
-	const struct outcome *o = configured(a);
+	const struct outcome *o = verdict_outcome(a->evidence);
 	msec_t ms = o->connect_ms + o->greeting_ms;
 
 	if (o->speech == SPEECH_TLS)
 		fprintf(to, "%s, TLS answers in %llu ms", header_of(a), (unsigned long long)ms);
 	else
 		fprintf(to, "%s, %llu ms: %s", header_of(a), (unsigned long long)ms, o->text);
+	if (o != configured(a))
+		fprintf(to,
+			" (the second time; the first connection was closed without a word, as by a server that throttles)");
 }
 
 static void say_wants_none(const struct advice *a, FILE *to)

@@ -219,6 +219,7 @@ static void connected(struct conversation *c, msec_t now)
 	c->since = now;
 	getsockname(c->fd, &c->outcome.self.sa, &len);
 	c->out_len = write_header(c, c->out);
+	c->outcome.headed = c->out_len > 0;
 	if (!c->plan.connect_only) {
 		/* Without entropy, in the first seconds of a machine, nulls: nothing secret depends on it. */
 		if (getrandom(random, sizeof(random), GRND_NONBLOCK) < 0)
@@ -323,6 +324,8 @@ char *outcome_words(const struct outcome *o, char out[static OUTCOME_WORDS])
 			 *o->text ? ": " : "", o->text);
 	else if (o->ending == ENDING_TURNED_AWAY && o->speech == SPEECH_TLS)
 		snprintf(out, OUTCOME_WORDS, "turns away: TLS alert %u", o->code);
+	else if (o->ending == ENDING_OBJECTED && !o->headed)
+		snprintf(out, OUTCOME_WORDS, "greets, and goes on with an error: %s", o->text);
 	else if (*o->text && o->ending != ENDING_WELL)
 		snprintf(out, OUTCOME_WORDS, "%s: %s", words[o->ending], o->text);
 	else

@@ -68,18 +68,25 @@ static void judge(struct interview *q)
 
 static struct conversation_plan plan_of(const struct interview *q, enum manner m)
 {
-	static const enum pp_version headers[MANNERS] = { PP_OFF, PP_V1, PP_V2, PP_V2 };
-	struct conversation_plan plan = { .to = q->to,
-					  .outgoing = q->outgoing,
-					  .header = headers[m],
-					  .expect = q->evidence.expect,
-					  .connect_timeout = q->connect_timeout,
-					  .timeout = q->timeout };
+	static const enum pp_version headers[] = { PP_OFF, PP_V1, PP_V2, PP_V2 };
+	struct conversation_plan plan = {
+		.to = q->to,
+		.outgoing = q->outgoing,
+		.header = headers[m == MANNER_AGAIN ? manner_again(&q->evidence) : m],
+		.expect = q->evidence.expect,
+		.connect_timeout = q->connect_timeout,
+		.timeout = q->timeout
+	};
 
 	if (m == MANNER_CLIENT)
 		addr_parse(&plan.claimed,
 			   q->to.sa.sa_family == AF_INET6 ? "2001:db8::1" : "192.0.2.1", 25);
 	return plan;
+}
+
+msec_t interview_pause(const struct interview *q)
+{
+	return verdict_next(&q->evidence) == MANNER_AGAIN ? VERDICT_PAUSE_MS : 0;
 }
 
 void interview_ask(struct interview *q, msec_t now)

@@ -22,9 +22,29 @@ static enum ending ending_of(const struct evidence *e, enum manner m)
 	return is_open(e, m) && e->quiet[m] ? ENDING_SILENT : e->outcome[m].ending;
 }
 
+enum manner manner_again(const struct evidence *e)
+{
+	enum manner configured = manner_of(e->configured);
+
+	/* Without a header in the file, whether one is wanted is the question. */
+	return configured == MANNER_PLAIN && e->outcome[MANNER_V2].ending == ENDING_CLOSED
+		       ? MANNER_V2
+		       : configured;
+}
+
 static bool is_well(const struct evidence *e, enum manner m)
 {
-	return e->outcome[m].ending == ENDING_WELL;
+	return e->outcome[m].ending == ENDING_WELL ||
+	       (e->outcome[MANNER_AGAIN].ending == ENDING_WELL && manner_again(e) == m);
+}
+
+const struct outcome *verdict_outcome(const struct evidence *e)
+{
+	enum manner configured = manner_of(e->configured);
+
+	return &e->outcome[e->outcome[configured].ending != ENDING_WELL && is_well(e, configured)
+				   ? MANNER_AGAIN
+				   : configured];
 }
 
 /* A server that says something of its own accord, in its own protocol, expects no header. Postfix does so even when it
@@ -38,6 +58,26 @@ static bool speaks_plainly(const struct evidence *e)
 	return o->speech != SPEECH_NONE && o->greeting_ms < VERDICT_QUIET_MS;
 }
 
+/* Before other explanations: what was closed without a word, once more. */
+static bool wants_again(const struct evidence *e)
+{
+	return !e->asked[MANNER_AGAIN] && e->outcome[manner_again(e)].ending == ENDING_CLOSED;
+}
+
+/* The way on after the first two: once more, the other version, a client. */
+static enum manner next_after(const struct evidence *e, enum manner other, bool closed)
+{
+	if (wants_again(e))
+		return MANNER_AGAIN;
+	if (e->asked[MANNER_AGAIN] && ending_of(e, MANNER_AGAIN) == ENDING_NONE)
+		return MANNERS;
+	if (!e->asked[other])
+		return other;
+	if (ending_of(e, other) == ENDING_NONE || is_well(e, other))
+		return MANNERS;
+	return closed && !e->asked[MANNER_CLIENT] ? MANNER_CLIENT : MANNERS;
+}
+
 /* Asked without a header and not served: is one expected? */
 static enum manner next_with_header(const struct evidence *e)
 {
@@ -48,33 +88,26 @@ static enum manner next_with_header(const struct evidence *e)
 	if (!e->asked[MANNER_V2])
 		return MANNER_V2;
 	v2 = ending_of(e, MANNER_V2);
-	if (v2 == ENDING_NONE || v2 == ENDING_WELL || v2 == ENDING_SILENT || v2 == ENDING_OBJECTED)
+	if (v2 == ENDING_OBJECTED && wants_again(e))
+		return MANNER_AGAIN;
+	if (v2 == ENDING_NONE || v2 == ENDING_SILENT || v2 == ENDING_OBJECTED ||
+	    is_well(e, MANNER_V2))
 		return MANNERS;
-	if (!e->asked[MANNER_V1])
-		return MANNER_V1;
-	if (ending_of(e, MANNER_V1) == ENDING_NONE || is_well(e, MANNER_V1))
-		return MANNERS;
-	return v2 == ENDING_CLOSED && !e->asked[MANNER_CLIENT] ? MANNER_CLIENT : MANNERS;
+	return next_after(e, MANNER_V1, v2 == ENDING_CLOSED);
 }
 
 /* Asked with a header and not served: is none expected, or another one? */
 static enum manner next_without_header(const struct evidence *e, enum manner configured)
 {
 	enum manner other = configured == MANNER_V2 ? MANNER_V1 : MANNER_V2;
-	enum ending ours = ending_of(e, configured), plain, theirs;
+	enum ending ours = ending_of(e, configured);
 
 	if (!e->asked[MANNER_PLAIN])
 		return MANNER_PLAIN;
-	plain = ending_of(e, MANNER_PLAIN);
-	if (plain == ENDING_NONE || is_well(e, MANNER_PLAIN) || speaks_plainly(e) ||
-	    ours == ENDING_SILENT)
+	if (ending_of(e, MANNER_PLAIN) == ENDING_NONE || is_well(e, MANNER_PLAIN) ||
+	    is_well(e, configured) || speaks_plainly(e) || ours == ENDING_SILENT)
 		return MANNERS;
-	if (!e->asked[other])
-		return other;
-	theirs = ending_of(e, other);
-	if (theirs == ENDING_NONE || theirs == ENDING_WELL)
-		return MANNERS;
-	return ours == ENDING_CLOSED && !e->asked[MANNER_CLIENT] ? MANNER_CLIENT : MANNERS;
+	return next_after(e, other, ours == ENDING_CLOSED);
 }
 
 enum manner verdict_next(const struct evidence *e)
@@ -139,8 +172,10 @@ enum finding verdict_of(const struct evidence *e)
 	const struct outcome *o = &e->outcome[configured];
 	enum finding better;
 
-	if (o->ending == ENDING_WELL || o->ending == ENDING_OBJECTED)
-		return findings[o->ending];
+	if (is_well(e, configured))
+		return FINDING_FINE;
+	if (o->ending == ENDING_OBJECTED)
+		return FINDING_WANTS_NONE;
 	if (o->ending == ENDING_UNREACHABLE)
 		return unreachable(o);
 	better = better_manner(e, configured);

@@ -29,7 +29,7 @@ static const struct command commands[] = {
 	  check_main },
 	{ "probe", "[-c FILE] [--json] [BACKEND...]",
 	  "asks the servers: says what keeps mail from flowing, on which side, and what to set",
-	  "Connects to each port of each server at each of its addresses, politely and at most four times, with\n"
+	  "Connects to each port of each server at each of its addresses, politely and at most five times, with\n"
 	  "and without a PROXY header, reads the greeting and takes its leave. It ends within a minute.\n"
 	  "--json  the findings as JSON\n\n"
 	  "Exit status: 0 mail would flow, 1 a setting is wrong on either side, 2 a server cannot be reached\n"

@@ -109,7 +109,7 @@ static void set_addr(json_t *o, const char *key, const struct addr *a, bool port
 
 static json_t *asked(const struct evidence *e)
 {
-	static const char *const manners[] = { "plain", "v1", "v2-local", "v2-client" };
+	static const char *const manners[] = { "plain", "v1", "v2-local", "v2-client", "again" };
 	char words[OUTCOME_WORDS];
 	json_t *list = json_array();
 

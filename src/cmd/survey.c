@@ -10,9 +10,6 @@
 #include "base/memory.h"
 #include "config/keys.h"
 
-/* For a server's greeting: what a client that knows SMTP would wait far longer for (RFC 5321 4.5.3.2.1: 5 min). */
-#define GREETING_MS 10000
-
 /* For names; c-ares asks each server more than once within it. */
 #define RESOLVE_MS 10000
 
@@ -20,7 +17,7 @@
 #define SURVEY_MS 60000
 
 /* Between two connections to one server: Stalwart throttles an address that opens more than 5 a second. */
-#define SPACING_MS 250
+#define SPACING_MS 350
 
 /* At a time. */
 #define TALKS_MAX 128
@@ -87,7 +84,7 @@ static void add_addresses(struct survey *s, struct spot *spot, struct name *name
 		addr_set_port(&found[i], spot->port);
 		interview_init(&spot->interview, &found[i], (enum pp_version)b->send_proxy,
 			       speech_of_ports(spot->listen, spot->port), b->connect_timeout,
-			       GREETING_MS);
+			       b->check.timeout);
 		spot->interview.outgoing = outgoing_of(b);
 		add(s, spot);
 	}
@@ -195,11 +192,13 @@ static void ask(struct survey *s, msec_t *free_at, size_t open, msec_t now, msec
 {
 	for (size_t i = 0; i < s->count && open < TALKS_MAX; i++) {
 		struct spot *spot = &s->at[i];
+		msec_t ready;
 
 		if (!interview_wants(&spot->interview))
 			continue;
-		if (now < free_at[spot->machine]) {
-			*due = min_of(*due, free_at[spot->machine]);
+		ready = free_at[spot->machine] + interview_pause(&spot->interview);
+		if (now < ready) {
+			*due = min_of(*due, ready);
 			continue;
 		}
 		free_at[spot->machine] = now + SPACING_MS;

@@ -293,7 +293,7 @@ static const struct key backend_keys[] = {
 	{.name = "check-fast", .offset = FIELD(backend_conf, check.fast), .set = set_duration, .fallback = "2s",
 	 .min = 100, .max = HOUR, .help = "The same while it is down, or a check has failed."},
 	{.name = "check-timeout", .offset = FIELD(backend_conf, check.timeout), .set = set_duration, .fallback = "10s",
-	 .min = 100, .max = 300 * SECOND, .help = "How long a greeting may take; Postfix's postscreen takes 6 s."},
+	 .min = 100, .max = 300 * SECOND, .help = "How long a greeting may take, for `probe` as well; Postfix's postscreen takes 6 s."},
 	{.name = "check-port", .offset = FIELD(backend_conf, check.port), .set = set_number, .shown = "25", .example = true,
 	 .min = 1, .max = 65535,
 	 .help = "Where checks connect to; otherwise the server's port, or the first of those that lead there which fits the check."},

@@ -123,9 +123,9 @@ static const struct row {
 	{ "IMAP", { "* OK hi\r\n", 10, "* BYE\r\na OK\r\n", ENDS }, SPEECH_IMAP, LONG, ENDING_WELL, "answers" },
 	{ "the client ends first", { "220 hi\r\n", 6, "221 bye\r\n", STAYS }, SPEECH_SMTP, LONG, ENDING_WELL, "answers" },
 	{ "the header is a command", { "220 hi\r\n500 what?\r\n", 6, "221 bye\r\n", ENDS }, SPEECH_SMTP, LONG,
-	  ENDING_OBJECTED, "answers the PROXY header with an error: 500 what?" },
+	  ENDING_OBJECTED, "greets, and goes on with an error: 500 what?" },
 	{ "and it is said later", { "220 hi\r\n", 6, "500 what?\r\n221 bye\r\n", ENDS }, SPEECH_SMTP, LONG,
-	  ENDING_OBJECTED, "answers the PROXY header with an error: 500 what?" },
+	  ENDING_OBJECTED, "greets, and goes on with an error: 500 what?" },
 	{ "silent", { NULL, 0, NULL, STAYS }, SPEECH_SMTP, SHORT, ENDING_SILENT, "accepts, but says nothing" },
 	{ "half a line", { "220-hi\r\n220 h", 0, NULL, STAYS }, SPEECH_SMTP, SHORT, ENDING_HALF,
 	  "begins a greeting and does not end it: 220-hi" },
@@ -186,6 +186,18 @@ Test(conversation, a_header_first)
 	len = pp_parse((uint8_t *)server.heard, server.heard_len, &pp);
 	expect_num(len, 28, "a header with a client");
 	cr_expect(!pp.local && addr_equal(&pp.src, &plan.claimed));
+}
+
+Test(conversation, a_header_that_is_taken_for_a_command)
+{
+	struct script script = { "220 hi\r\n500 what?\r\n", sizeof(LOCAL) - 1 + 6, "221 bye\r\n",
+				 ENDS };
+	struct outcome o = talk_with(script, (struct conversation_plan){ .header = PP_V2,
+									 .expect = SPEECH_SMTP });
+	char words[OUTCOME_WORDS];
+
+	expect_str(outcome_words(&o, words), "answers the PROXY header with an error: 500 what?",
+		   "v2");
 }
 
 /* Postfix refuses UNKNOWN (bad or missing protocol type). */

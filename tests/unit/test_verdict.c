@@ -42,7 +42,7 @@ static const struct row {
 	const char *name;
 	enum pp_version configured;
 	enum speech expect;
-	struct answer answer[MANNERS]; /* plain, v1, v2, client */
+	struct answer answer[MANNERS]; /* plain, v1, v2, client, again */
 	enum finding finding;
 	int asked;
 } rows[] = {
@@ -67,13 +67,17 @@ static const struct row {
 	  { WELL, NEVER, { ENDING_TURNED_AWAY, SPEECH_HTTP, 2, 0 }, NEVER }, FINDING_WANTS_NONE, 2 },
 	{ "knows version 1 only, v2", PP_V2, SPEECH_SMTP,
 	  { SILENT, WELL, { ENDING_TURNED_AWAY, SPEECH_SMTP, 2, 0 }, NEVER }, FINDING_WANTS_V1, 3 },
-	{ "knows version 1 only, off", PP_OFF, SPEECH_SMTP, { SILENT, WELL, CLOSED, NEVER }, FINDING_WANTS_V1, 3 },
-	{ "knows version 2 only, v1", PP_V1, SPEECH_SMTP, { CLOSED, CLOSED, WELL, NEVER }, FINDING_WANTS_V2, 3 },
-	{ "bans the edge, v2", PP_V2, SPEECH_SMTP, { SILENT, CLOSED, CLOSED, WELL }, FINDING_BANS_EDGE, 4 },
-	{ "bans the edge and expects, off", PP_OFF, SPEECH_SMTP, { SILENT, CLOSED, CLOSED, WELL },
-	  FINDING_WANTS_HEADER, 4 },
-	{ "closes whatever comes", PP_V2, SPEECH_SMTP, { CLOSED, CLOSED, CLOSED, CLOSED }, FINDING_CLOSES, 4 },
-	{ "the same, off", PP_OFF, SPEECH_SMTP, { CLOSED, CLOSED, CLOSED, CLOSED }, FINDING_CLOSES, 4 },
+	{ "knows version 1 only, off", PP_OFF, SPEECH_SMTP, { SILENT, WELL, CLOSED, NEVER, CLOSED }, FINDING_WANTS_V1, 4 },
+	{ "knows version 2 only, v1", PP_V1, SPEECH_SMTP, { CLOSED, CLOSED, WELL, NEVER, CLOSED }, FINDING_WANTS_V2, 4 },
+	{ "bans the edge, v2", PP_V2, SPEECH_SMTP, { SILENT, CLOSED, CLOSED, WELL, CLOSED }, FINDING_BANS_EDGE, 5 },
+	{ "bans the edge and expects, off", PP_OFF, SPEECH_SMTP, { SILENT, CLOSED, CLOSED, WELL, CLOSED },
+	  FINDING_WANTS_HEADER, 5 },
+	{ "closes whatever comes", PP_V2, SPEECH_SMTP, { CLOSED, CLOSED, CLOSED, CLOSED, CLOSED }, FINDING_CLOSES, 5 },
+	{ "the same, off", PP_OFF, SPEECH_SMTP, { CLOSED, CLOSED, CLOSED, CLOSED, CLOSED }, FINDING_CLOSES, 5 },
+	{ "throttles for a moment, v2", PP_V2, SPEECH_SMTP, { SILENT, NEVER, CLOSED, NEVER, WELL }, FINDING_FINE, 3 },
+	{ "throttles for a moment, off", PP_OFF, SPEECH_SMTP, { CLOSED, NEVER, OBJECTS, NEVER, WELL }, FINDING_FINE, 3 },
+	{ "expects, off, throttles", PP_OFF, SPEECH_SMTP, { SILENT, NEVER, CLOSED, NEVER, WELL },
+	  FINDING_WANTS_HEADER, 3 },
 	{ "stuck, off", PP_OFF, SPEECH_SMTP, { SILENT, NEVER, SILENT, NEVER }, FINDING_STUCK, 2 },
 	{ "stuck, v2", PP_V2, SPEECH_SMTP, { SILENT, NEVER, SILENT, NEVER }, FINDING_STUCK, 2 },
 	{ "waits for the client", PP_OFF, SPEECH_NONE, { SILENT, NEVER, SILENT, NEVER }, FINDING_CONNECTS, 2 },
