@@ -16,7 +16,7 @@ import pytest
 
 from harness.command import call
 from harness.edge import Edge, free_port
-from harness.net import CLIENT, EDGE, Net, V4, V6
+from harness.net import CLIENT, EDGE, Family, Net, V4, V6
 from harness.operate import ask, hang_up, rewrite, settled
 from harness.source import Echo, connect_from, fate, fate_from, knock
 from harness.stand import Stand, listen, stand
@@ -76,6 +76,19 @@ def flooded(port: int) -> Iterator[None]:
     finally:
         ended.set()
         crowd.join()
+
+
+def test_drop_sends_nothing(net: Net, family: Family) -> None:
+    """Over a link as well: no end and no reset leaves the edge, and its socket is gone at once."""
+    port = free_port()
+    ini = (f"[listen a]\nports = {port}\nbackend = b\ndeny = drop {family.clients[0]}\n"
+           f"[backend b]\nserver = 127.0.0.1:9\n")
+    with Edge(ini, netns=net.name(EDGE)) as edge:
+        sockets = edge.fds()["socket"]
+        with net.connect(CLIENT, (family.edge, port), source=family.clients[0]) as client:
+            edge.wait_flow(lambda flow: flow["why"] == "denied")
+            assert fate(client, 0.5) == "silence"
+            assert settled(lambda: edge.fds()["socket"] == sockets)
 
 
 def test_list_in_a_file(tmp_path: Path) -> None:
