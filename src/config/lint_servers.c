@@ -84,6 +84,25 @@ static void tlv_version(const struct lint *lint, const struct backend_conf *b)
 			b->section.name);
 }
 
+/* While nothing finds out that the others are down, they are never out of service. */
+static void backup_unchecked(const struct lint *lint, const struct backend_conf *b)
+{
+	const struct server_conf *backup = NULL;
+	bool ordinary = false;
+
+	for (size_t i = 0; i < b->servers.count; i++) {
+		if (b->servers.at[i].backup)
+			backup = backup ? backup : &b->servers.at[i];
+		else
+			ordinary = true;
+	}
+	if (backup && ordinary && b->check.kind == CHECK_OFF)
+		lint_say(lint, LINT_WARNING, LINT_BACKUP_UNCHECKED, lint_at_server(b, backup),
+			 "server: the backup %.64s gets a flow only when the operator takes the other servers "
+			 "of [backend %s] out of service: check = off finds nothing down; set check = tcp",
+			 backup->host, b->section.name);
+}
+
 void lint_backend(const struct lint *lint, const struct backend_conf *b)
 {
 	for (size_t i = 0; i < b->servers.count; i++) {
@@ -92,6 +111,7 @@ void lint_backend(const struct lint *lint, const struct backend_conf *b)
 	}
 	server_twice(lint, b);
 	tlv_version(lint, b);
+	backup_unchecked(lint, b);
 }
 
 /* Where it is written that a port leads to that one of the server. */

@@ -172,6 +172,13 @@ static const struct lint_story stories[LINT_COUNT] = {
 		"connection is reset.\n"
 		"Do: use smtp-421 for backends of port 25 and 587; elsewhere `hold 20s` (the client waits for the\n"
 		"server to come back) or reset. A listener on an unusual port says profile = smtp.\n"},
+	[LINT_BACKUP_UNCHECKED] = {"backup-unchecked", "a backup server, and nothing that finds the others down",
+		"A backup gets flows only while no other server of its backend can be used: all are down, drained or\n"
+		"in maintenance. What is down is found by checks alone. With check = off a server that refuses every\n"
+		"connection stays the only one that is tried, and the backup beside it waits for ever.\n"
+		"Do: set check = smtp, imap, tls or tcp. If both servers may get flows, leave `backup` away: with\n"
+		"balance = first the second is tried when the first does not answer, checked or not. If only the\n"
+		"operator shall switch (`tailsplice maint BACKEND/SERVER`), this warning is not for you.\n"},
 	[LINT_PRIVILEGED_PORT] = {"privileged-port", "a port needs a right that this user does not have",
 		"Ports below net.ipv4.ip_unprivileged_port_start (1024 unless changed) are bound by root or with\n"
 		"CAP_NET_BIND_SERVICE. Without it `run` ends with status 2 and `cannot listen`. It is a warning,\n"
