@@ -21,6 +21,9 @@ struct lookup {
 /* patience 0: as usual. 0, or a negative errno with *why, a static text. */
 int lookup_open(struct lookup *l, const char *servers, int patience, const char **why);
 
+/* Each of its sockets is first bound by that, which answers 0 or a negative errno: then nothing is asked by it. */
+void lookup_bind(struct lookup *l, int (*bind)(int fd));
+
 /* Every question that is out is answered, as one that was not put. */
 void lookup_close(struct lookup *l);
 

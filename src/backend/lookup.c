@@ -50,6 +50,19 @@ int lookup_open(struct lookup *l, const char *servers, int patience, const char 
 	return status == ARES_ENOMEM ? -ENOMEM : -EINVAL;
 }
 
+static int bind_socket(ares_socket_t fd, int type, void *arg)
+{
+	int (*bind)(int fd) = arg;
+
+	(void)type;
+	return bind(fd);
+}
+
+void lookup_bind(struct lookup *l, int (*bind)(int fd))
+{
+	ares_set_socket_configure_callback(l->channel, bind_socket, bind);
+}
+
 void lookup_close(struct lookup *l)
 {
 	if (l->channel)

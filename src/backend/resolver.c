@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/device.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "config/reach.h"
@@ -130,6 +131,15 @@ static void *run(void *arg)
 	return NULL;
 }
 
+/* Without tailscaled the question would leave by the default route: nobody else need know that name. */
+static int bind_to_tailnet(int fd)
+{
+	struct addr server;
+
+	addr_parse(&server, TAILNET_SERVER, 53);
+	return device_bind(fd, "auto", &server);
+}
+
 int resolver_start(struct resolver *r, struct names *names, struct resolver_options options,
 		   const char **why)
 {
@@ -140,6 +150,8 @@ int resolver_start(struct resolver *r, struct names *names, struct resolver_opti
 	r->names = names;
 	err = lookup_open(&r->tailnet, options.tailnet ? options.tailnet : TAILNET_SERVER,
 			  options.patience, why);
+	if (!err && !options.tailnet)
+		lookup_bind(&r->tailnet, bind_to_tailnet);
 	if (!err) {
 		*why = "no thread for DNS can be made";
 		err = -pthread_create(&r->thread, NULL, run, r);

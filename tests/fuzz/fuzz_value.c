@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "config/value_dial.h"
 #include "config/value_server.h"
 #include "fuzz.h"
 
@@ -38,6 +39,23 @@ static void read_names(const char *text, uint8_t kind)
 	free(servers.at);
 }
 
+static void read_dial(const char *text)
+{
+	struct addrs source = { 0 };
+	struct via_conf via = { 0 };
+
+	if (!value_source(text, &source))
+		MUST(source.count == 1 || source.count == 2);
+	if (!value_via(text, &via))
+		MUST(addr_port(&via.at) && !via.user == !via.password);
+	if (!value_device(text))
+		MUST(strlen(text) < 16);
+	free(source.at);
+	free(via.host);
+	free(via.user);
+	free(via.password);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	char text[512], again[VALUE_DURATION_TEXT];
@@ -51,6 +69,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	text[size - 1] = '\0';
 	read_lists(text, bytes[0] % 8);
 	read_names(text, bytes[0] % 8);
+	if (bytes[0] % 8 == 3)
+		read_dial(text);
 	if (bytes[0] % 8 == 4 && !value_duration(text, 1, 1u << 31, &ms))
 		MUST(!value_duration(value_format_duration(ms, again), 1, 1u << 31, &same) &&
 		     same == ms);

@@ -47,7 +47,8 @@ def network_steps() -> list[Step]:
     matrix = [*OWN_NETWORK, sys.executable, str(HERE.parent / "e2e" / "matrix.py"),
               "--short", "--binary", BINARY, "--patience", PATIENCE, "--paths"]
     steps = [Step(f"matrix-{path}", [*matrix, path], 240) for path in usable_paths(BINARY)]
-    return steps + [Step("loss", [*OWN_NETWORK, sys.executable, str(HERE / "loss.py")], 180)]
+    alone = [Step(name, [*OWN_NETWORK, sys.executable, str(HERE / f"{name}.py")], 180) for name in ("loss", "device")]
+    return steps + alone
 
 
 def main() -> int:
