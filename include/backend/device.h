@@ -15,6 +15,7 @@
 
 #include <net/if.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/addr.h"
 
@@ -30,7 +31,8 @@ bool device_is_tailnet(const struct addr *a);
  * must not be dialled, there is no such interface, which the log is told once; or negative errno of setsockopt(2). */
 int device_bind(int fd, const char *device, const struct addr *to);
 
-/* The tailnet's interface; false: there is none now. */
-bool device_tailnet(char name[static IF_NAMESIZE]);
+/* The tailnet's interface; false, and "": there is none now. *refused: sockets that were not bound, and so not
+ * dialled, for want of one. */
+bool device_tailnet(char name[static IF_NAMESIZE], size_t *refused);
 
 #endif

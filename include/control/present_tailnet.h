@@ -10,6 +10,9 @@
 /* One line of the upper part; nothing when tailscaled is not asked. */
 void present_tailnet_line(const struct sheet *s, const json_t *tailnet);
 
+/* The interface, if there is one, or was needed. */
+void present_tailnet_interface(const struct sheet *s, const json_t *interface);
+
 /* The table of servers that are nodes; nothing when there are none. */
 void present_tailnet_nodes(const struct sheet *s, const json_t *tailnet, bool bold);
 

@@ -29,6 +29,7 @@ struct view {
 static struct {
 	pthread_mutex_t lock;
 	struct view now;
+	size_t refused;
 	bool said;		   /* that there is none */
 	char said_of[IF_NAMESIZE]; /* a configured interface that is not there */
 } state = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -196,6 +197,7 @@ static int find_for(const struct addr *to)
 	error = state.now.error;
 	index = is_local(&state.now, to) ? (int)if_nametoindex("lo") : (int)state.now.index;
 	if (!index) {
+		state.refused++;
 		say = !state.said;
 		state.said = true;
 	}
@@ -243,7 +245,7 @@ int device_bind(int fd, const char *device, const struct addr *to)
 											: -errno;
 }
 
-bool device_tailnet(char name[static IF_NAMESIZE])
+bool device_tailnet(char name[static IF_NAMESIZE], size_t *refused)
 {
 	bool found;
 
@@ -252,6 +254,7 @@ bool device_tailnet(char name[static IF_NAMESIZE])
 		look(&state.now);
 	found = state.now.index != 0;
 	memcpy(name, state.now.name, IF_NAMESIZE);
+	*refused = state.refused;
 	pthread_mutex_unlock(&state.lock);
 	return found;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/device.h"
 #include "base/log.h"
 #include "config/route.h"
 #include "control/answer_servers.h"
@@ -225,6 +226,16 @@ static json_t *configuration(const struct desk *d)
 				(json_int_t)d->failed_reloads, "last_error", d->last_error));
 }
 
+static json_t *tailnet_interface(void)
+{
+	char name[IF_NAMESIZE];
+	size_t refused;
+	bool found = device_tailnet(name, &refused);
+
+	return packed(json_pack("{s:s?, s:I}", "name", found ? name : NULL, "refused",
+				(json_int_t)refused));
+}
+
 json_t *answer_status(struct desk *d, const struct ledger *look)
 {
 	static const char *const levels[] = { "error", "warn", "info", "debug" };
@@ -232,7 +243,7 @@ json_t *answer_status(struct desk *d, const struct ledger *look)
 
 	return packed(json_pack(
 		"{s:b, s:s, s:i, s:s, s:o, s:I, s:o, s:I, s:s, s:s, "
-		"s:{s:I, s:I, s:I, s:I}, s:o, s:o, s:{s:I, s:I}, s:o, s:o, s:I, s:{s:s, s:I}, s:o, s:o, s:o}",
+		"s:{s:I, s:I, s:I, s:I}, s:o, s:o, s:{s:I, s:I}, s:o, s:o, s:I, s:{s:s, s:I}, s:o, s:o, s:o, s:o}",
 		"ok", 1, "version", TAILSPLICE_VERSION, "pid", (int)getpid(), "state",
 		d->draining ? "draining" : "running", "since", stamp(d->since), "uptime_s",
 		(json_int_t)((timer_now() - d->started) / 1000), "config", configuration(d),
@@ -244,7 +255,8 @@ json_t *answer_status(struct desk *d, const struct ledger *look)
 		(json_int_t)look->down, "rates", rates(d, look), "paths", path_use(look), "bans",
 		(json_int_t)d->bans.count, "log", "level", levels[log_level()], "dropped",
 		(json_int_t)log_dropped(), "listeners", listeners(d, look), "backends",
-		backends(d, look), "tailnet", answer_tailnet(e->tailnet)));
+		backends(d, look), "tailnet", answer_tailnet(e->tailnet), "tailnet_interface",
+		tailnet_interface()));
 }
 
 static json_t *conn(const struct desk *d, const struct listing_row *r)

@@ -163,6 +163,7 @@ void present_status(const json_t *answer, const struct medium *medium, FILE *to)
 	put_flows(&sheet, answer);
 	put_process(&sheet, answer);
 	present_tailnet_line(&sheet, field_object(answer, "tailnet"));
+	present_tailnet_interface(&sheet, field_object(answer, "tailnet_interface"));
 	putc('\n', to);
 	put_listeners(&sheet, field_array(answer, "listeners"), medium->bold);
 	putc('\n', to);

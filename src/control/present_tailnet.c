@@ -26,6 +26,20 @@ void present_tailnet_line(const struct sheet *s, const json_t *tailnet)
 		sheet_put(s, "tailnet", "%s", field_text(tailnet, "error"));
 }
 
+void present_tailnet_interface(const struct sheet *s, const json_t *interface)
+{
+	const json_t *name = json_object_get(interface, "name");
+	json_int_t refused = json_integer_value(json_object_get(interface, "refused"));
+
+	if (json_is_string(name))
+		sheet_put(s, "device", "%s, for tailnet addresses", json_string_value(name));
+	else if (refused)
+		sheet_put(s, "device",
+			  "no tailnet interface: %" JSON_INTEGER_FORMAT
+			  " connects to tailnet addresses refused",
+			  refused);
+}
+
 static void note_other(struct table *t, const json_t *row)
 {
 	const json_t *other = field_object(row, "other");

@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 import socket
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Iterator
 
 import pytest
 
 from harness.edge import Edge
+from harness.command import call
 from harness.net import BACKEND, CLIENT, EDGE, V4, V6, Net
+from harness.operate import ask
 from harness.stand import TIMEOUT, echo_once
 from harness.wire import ends_without_data
 
@@ -72,9 +75,9 @@ def leaked(net: Net) -> int:
 
 
 @contextmanager
-def edge_to(net: Net, server: str, keys: str = "") -> Iterator[Edge]:
+def edge_to(net: Net, server: str, keys: str = "", control: Path | None = None) -> Iterator[Edge]:
     literal = f"[{server}]" if ":" in server else server
-    ini = (f"[global]\nuser = nobody\n[listen mail]\nports = {PORT}\nbackend = b\n"
+    ini = (f"[global]\nuser = nobody\n{f'control = {control}' if control else ''}\n[listen mail]\nports = {PORT}\nbackend = b\n"
            f"[backend b]\nserver = {literal}:{BACK}\nsend-proxy = v2\nconnect-timeout = 1s\n{keys}\n")
     with Edge(ini, netns=net.name(EDGE)) as edge:
         yield edge
@@ -136,12 +139,18 @@ def test_the_counter_counts(net: Net, leak: None) -> None:
     assert leaked(net) > 0
 
 
-def test_none_from_the_start(net: Net, leak: None) -> None:
+def test_none_from_the_start(net: Net, leak: None, sock_file: Path) -> None:
+    """Not dialled, not asked by checks either; said once, and for whoever asks."""
     leaked(net)
-    with edge_to(net, MAILBOX[socket.AF_INET]) as edge:
+    checked = "check = tcp\ncheck-interval = 1s"
+    with edge_to(net, MAILBOX[socket.AF_INET], checked, sock_file) as edge:
         for _ in range(3):
-            flow_fails(net, edge, "connect-refused")
+            flow_fails(net, edge, "connect-refused", "backend-down")
         assert len(re.findall("no interface of this machine is in a tailnet", edge.log())) == 1
+        state = ask(sock_file, "status")["tailnet_interface"]
+        assert state["name"] is None and state["refused"] >= 1, state
+        shown = call("status", "-c", str(edge.config))
+        assert "no tailnet interface" in shown.stdout, shown
     assert leaked(net) == 0
 
 
