@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "backend/tailnet_choice.h"
 #include "backend/verdict.h"
 
 struct advice {
@@ -19,8 +20,9 @@ struct advice {
 	struct addr edge[2];
 	enum software software;
 	msec_t connect_timeout, timeout;
-	bool host_answers; /* another port of that address does */
-	bool other_family; /* the same port is served over the other IP version */
+	bool host_answers;		/* another port of that address does */
+	enum tailnet_standing standing; /* what tailscaled says of `to` */
+	bool other_family;		/* the same port is served over the other IP version */
 };
 
 /* One line without its end. */

@@ -30,6 +30,10 @@ void tailnet_look(struct tailnet *t);
  * caller ends it with tailnet_status_finish(). */
 bool tailnet_ask(const char *socket, struct tailnet_status *out, char why[static LOCALAPI_WHY]);
 
+/* Tells `names` where that host is, if it is a node, or why that is not known. s NULL: for `why`. */
+void tailnet_tell(struct names *names, const struct tailnet_status *s, const char *host,
+		  const char *why);
+
 /* One name that is held, and who it is. */
 struct tailnet_wanted {
 	char host[TAILNET_NAME];

@@ -26,6 +26,16 @@ struct tailnet_choice {
 void tailnet_choose(struct tailnet_choice *out, const struct tailnet_status *s, const char *name,
 		    bool (*silent)(const struct tailnet_node *n, void *arg), void *arg);
 
+/* What the tailnet says of an address of its own. */
+enum tailnet_standing {
+	TAILNET_NOT_ASKED,
+	TAILNET_NOT_SHOWN, /* no node has it; or the policy lets this machine reach none of its ports, and it none of ours */
+	TAILNET_AWAY,	 /* offline, or its key has expired */
+	TAILNET_PRESENT, /* online, as control sees it: it may be frozen */
+};
+
+enum tailnet_standing tailnet_standing(const struct tailnet_status *s, const struct addr *a);
+
 /* True when `name` is of this tailnet: of its MagicDNS domain. */
 bool tailnet_is_ours(const struct tailnet_status *s, const char *name);
 

@@ -8,6 +8,7 @@
 
 #include "backend/advice.h"
 #include "backend/interview.h"
+#include "backend/tailnet.h"
 #include "config/config.h"
 #include "edge/plan.h"
 
@@ -30,6 +31,8 @@ struct spot {
 struct survey {
 	struct spot *at;
 	size_t count;
+	struct tailnet_status tailnet;
+	bool tailnet_known;
 };
 
 /* Resolves names, as the edge does. names: only these backends; none: all. 0, or a negative errno. */

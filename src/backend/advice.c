@@ -63,6 +63,24 @@ static void say_wants_none(const struct advice *a, FILE *to)
 		a->backend, a->setting);
 }
 
+/* A policy drops without a word, as a dead machine does: tailscaled can tell them apart. */
+static const char *why_no_answer(const struct advice *a)
+{
+	if (a->host_answers)
+		return "other ports of that address answer, so a firewall or the tailnet's policy drops this one";
+	switch (a->standing) {
+	case TAILNET_PRESENT:
+		return "tailscaled says the node is online, so the tailnet's policy or a firewall drops this port, or the node is frozen";
+	case TAILNET_AWAY:
+		return "tailscaled says the node is offline, or its key has expired";
+	case TAILNET_NOT_SHOWN:
+		return "no node that this one may see has that address: it is gone (a container gets a new one with each start), or "
+		       "the tailnet's policy grants this edge none of its ports";
+	default:
+		return "the node is gone, or a firewall or the tailnet's policy drops everything";
+	}
+}
+
 static void say_unreachable(const struct advice *a, FILE *to)
 {
 	const struct outcome *o = configured(a);
@@ -79,13 +97,8 @@ static void say_unreachable(const struct advice *a, FILE *to)
 			(unsigned long long)o->connect_ms, addr_port(&a->to));
 		break;
 	case FINDING_NO_ANSWER:
-		fprintf(to, "no answer in %g s, not even a refusal: ", seconds(a->connect_timeout));
-		if (a->host_answers)
-			fprintf(to,
-				"other ports of that address answer, so a firewall or the tailnet's policy drops this one");
-		else
-			fprintf(to,
-				"the node is gone, or a firewall or the tailnet's policy drops everything");
+		fprintf(to, "no answer in %g s, not even a refusal: %s",
+			seconds(a->connect_timeout), why_no_answer(a));
 		break;
 	default:
 		fprintf(to, "%s: there is no way from this machine to that address",

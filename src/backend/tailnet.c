@@ -131,16 +131,35 @@ static const struct tailnet_wanted *seen_before(const struct tailnet *t, const c
 	return NULL;
 }
 
-static void tell(struct tailnet *t, const struct tailnet_wanted *w)
+static void tell(struct names *names, const char *host, enum tailnet_verdict verdict,
+		 const struct tailnet_node *use)
 {
-	if (w->verdict == TAILNET_EXPIRED)
-		names_tell(t->names, w->host, NULL, 0, "the node's key has expired");
-	else if (w->verdict != TAILNET_NO_NODE)
-		names_tell(t->names, w->host, w->use.addresses, w->use.naddresses, NULL);
-	else if (is_node(w->host))
-		names_tell(t->names, w->host, NULL, 0, "no such node in the tailnet");
+	if (verdict == TAILNET_EXPIRED)
+		names_tell(names, host, NULL, 0, "the node's key has expired");
+	else if (verdict != TAILNET_NO_NODE)
+		names_tell(names, host, use->addresses, use->naddresses, NULL);
+	else if (is_node(host))
+		names_tell(names, host, NULL, 0, "no such node in the tailnet");
 	else
-		names_withdraw(t->names, w->host);
+		names_withdraw(names, host);
+}
+
+static const char *node_of(const char *host)
+{
+	return is_node(host) ? host + strlen(SERVER_TAILNET) : host;
+}
+
+void tailnet_tell(struct names *names, const struct tailnet_status *s, const char *host,
+		  const char *why)
+{
+	struct tailnet_choice choice;
+
+	if (s && (is_node(host) || tailnet_is_ours(s, host))) {
+		tailnet_choose(&choice, s, node_of(host), NULL, NULL);
+		tell(names, host, choice.verdict, choice.use);
+	} else if (is_node(host)) {
+		names_tell(names, host, NULL, 0, why);
+	}
 }
 
 static bool is_silent(const struct tailnet_node *n, void *arg)
@@ -154,8 +173,7 @@ static void identify(struct tailnet *t, const struct tailnet_status *s, const ch
 	const struct tailnet_wanted *before = seen_before(t, host);
 	struct tailnet_choice choice;
 
-	tailnet_choose(&choice, s, is_node(host) ? host + strlen(SERVER_TAILNET) : host, is_silent,
-		       &t->pulses);
+	tailnet_choose(&choice, s, node_of(host), is_silent, &t->pulses);
 	strcpy(w->host, host);
 	w->verdict = choice.verdict;
 	if (choice.use)
@@ -164,7 +182,7 @@ static void identify(struct tailnet *t, const struct tailnet_status *s, const ch
 		w->other = *choice.other;
 	if (choice.verdict == TAILNET_TWINS)
 		t->doubt = true;
-	tell(t, w);
+	tell(t->names, host, w->verdict, &w->use);
 	if (!before || before->verdict != w->verdict || strcmp(before->use.name, w->use.name) != 0)
 		log_verdict(w, s);
 }

@@ -27,6 +27,15 @@ bool tailnet_is_ours(const struct tailnet_status *s, const char *name)
 	       strncasecmp(name + len - end, s->suffix, end) == 0;
 }
 
+enum tailnet_standing tailnet_standing(const struct tailnet_status *s, const struct addr *a)
+{
+	const struct tailnet_node *n = tailnet_status_find(s, a);
+
+	if (!n)
+		return TAILNET_NOT_SHOWN;
+	return n->online && !n->expired ? TAILNET_PRESENT : TAILNET_AWAY;
+}
+
 /* "mailbox-12" for "mailbox": how control names a node whose name is taken. */
 static bool is_numbered(const char *rest)
 {

@@ -9,6 +9,7 @@
 #include "backend/resolver.h"
 #include "base/memory.h"
 #include "config/keys.h"
+#include "config/reach.h"
 
 /* For names; c-ares asks each server more than once within it. */
 #define RESOLVE_MS 10000
@@ -132,8 +133,21 @@ static struct name *hold(struct names *ns, const struct spot *spot)
 							   : name_hold(ns, spot->server->host);
 }
 
+/* What tailscaled does not know, DNS is asked for. */
+static void ask_tailnet(struct survey *s, const struct survey *ports, struct names *ns,
+			const char *socket)
+{
+	char why[LOCALAPI_WHY] = "tailscale = off";
+
+	if (strcmp(socket, TAILSCALE_OFF) != 0)
+		s->tailnet_known = tailnet_ask(socket, &s->tailnet, why);
+	for (size_t i = 0; i < ports->count; i++)
+		tailnet_tell(ns, s->tailnet_known ? &s->tailnet : NULL, ports->at[i].server->host,
+			     why);
+}
+
 /* As the edge does it: the same questions to the same servers. */
-static void resolve(struct survey *ports, struct survey *out, struct names *ns)
+static void resolve(struct survey *ports, struct survey *out, struct names *ns, const char *socket)
 {
 	struct name **names = memory_zeroed(ports->count, sizeof(struct name *));
 	struct resolver resolver = { 0 };
@@ -141,6 +155,7 @@ static void resolve(struct survey *ports, struct survey *out, struct names *ns)
 
 	for (size_t i = 0; i < ports->count; i++)
 		names[i] = hold(ns, &ports->at[i]);
+	ask_tailnet(out, ports, ns, socket);
 	if (resolver_start(&resolver, ns, (struct resolver_options){ 0 }, &why) < 0)
 		fprintf(stderr, "probe: DNS cannot be asked: %s\n", why);
 	else
@@ -165,7 +180,7 @@ int survey_init(struct survey *s, const struct config *c, const struct plan *pla
 	if (err)
 		return err;
 	add_ports(&ports, c, plan, names, count);
-	resolve(&ports, s, &ns);
+	resolve(&ports, s, &ns, c->global.tailscale);
 	free(ports.at);
 	names_close(&ns);
 	return 0;
@@ -176,6 +191,7 @@ void survey_finish(struct survey *s)
 	for (size_t i = 0; i < s->count; i++)
 		interview_finish(&s->at[i].interview);
 	free(s->at);
+	tailnet_status_finish(&s->tailnet);
 	*s = (struct survey){ 0 };
 }
 
@@ -364,6 +380,8 @@ static void advise(struct survey *s, struct spot *spot)
 					.software = software_of(&spot->interview.evidence),
 					.connect_timeout = spot->interview.connect_timeout,
 					.timeout = spot->interview.timeout };
+	if (s->tailnet_known && reach_of_addr(&spot->advice.to) == REACH_TAILNET)
+		spot->advice.standing = tailnet_standing(&s->tailnet, &spot->advice.to);
 	for (size_t i = 0; i < s->count; i++)
 		learn_from(spot, &s->at[i]);
 	spot->gravity = weigh(s, spot);

@@ -122,10 +122,10 @@ class Stream:
 @contextmanager
 def watched_leaks(rig: Rig) -> Iterator[Any]:
     """Counts packets to tailnet addresses that leave the edge by another device than the tailnet's."""
-    rules = ("table inet leak { chain out { type filter hook output priority 0; "
-             'oifname != { "tailscale0", "lo" } ip daddr 100.64.0.0/10 counter; '
-             'oifname != { "tailscale0", "lo" } ip6 daddr fd7a:115c:a1e0::/48 counter; } }')
-    rig.run(EDGE, ["nft", rules], check=True, capture_output=True)
+    elsewhere = 'add rule inet leak out oifname != { "tailscale0", "lo" }'
+    rules = ("add table inet leak\nadd chain inet leak out { type filter hook output priority 0; }\n"
+             f"{elsewhere} ip daddr 100.64.0.0/10 counter\n{elsewhere} ip6 daddr fd7a:115c:a1e0::/48 counter\n")
+    rig.run(EDGE, ["nft", "-f", "-"], input=rules, text=True, check=True, capture_output=True)
 
     def count() -> int:
         told = rig.run(EDGE, ["nft", "list", "table", "inet", "leak"], check=True, capture_output=True, text=True)

@@ -195,14 +195,24 @@ class Rig(Net):
         if SPARE in self.nodes:
             self.nodes.pop(SPARE).stop(signal.SIGKILL)
         if not self._is_fresh():
-            for ns in (EDGE, BACKEND):
-                if ns in self.nodes:
-                    self.nodes.pop(ns).stop(signal.SIGKILL)
-            for node in self.known():
-                self.tell("delete", ip=node["addresses"][0])
-            for ns in (EDGE, BACKEND):
-                self.add_node(ns)
-        self.acquaint()
+            self._renew()
+        # seldom two nodes that were just made do not find each other
+        for last in (False, False, True):
+            try:
+                return self.acquaint(20 if last else 5)
+            except AssertionError:
+                if last:
+                    raise
+                self._renew()
+
+    def _renew(self) -> None:
+        for ns in (EDGE, BACKEND):
+            if ns in self.nodes:
+                self.nodes.pop(ns).stop(signal.SIGKILL)
+        for node in self.known():
+            self.tell("delete", ip=node["addresses"][0])
+        for ns in (EDGE, BACKEND):
+            self.add_node(ns)
 
     def _is_fresh(self) -> bool:
         try:
@@ -229,7 +239,17 @@ class Rig(Net):
         """Waits until the edge reaches the mailbox without a relay."""
         address = self.nodes[BACKEND].ip4()
         wait_until(lambda: self.nodes[EDGE].peer(address), f"the edge knows {address}", timeout)
-        wait_until(lambda: self.ping(address, "disco").get("Endpoint"), f"the edge reaches {address} directly", timeout)
+        pongs: list[Any] = []
+
+        def is_direct() -> Any:
+            pongs.append(self.ping(address, "disco"))
+            return pongs[-1].get("Endpoint")
+
+        try:
+            wait_until(is_direct, f"the edge reaches {address} directly", timeout)
+        except AssertionError as error:
+            logs = "".join(f"--- {ns}\n{self.nodes[ns].log()[-4000:]}\n" for ns in (EDGE, BACKEND))
+            raise AssertionError(f"{error}: {len(pongs)} pongs, the last: {pongs[-1:]}\n{self.known()}\n{logs}") from None
 
     def mailbox_hosts(self) -> list[str]:
         """Its addresses, as they stand before a ":PORT"."""

@@ -135,6 +135,34 @@ Test(advice, other_ports_and_the_other_family_tell_more)
 	free(remedy);
 }
 
+/* Without an answer only tailscaled can tell a dead machine from a policy. */
+Test(advice, tailscaled_tells_more)
+{
+	static const struct {
+		enum tailnet_standing standing;
+		const char *words;
+	} told[] = {
+		{ TAILNET_NOT_ASKED, "the node is gone, or a firewall" },
+		{ TAILNET_NOT_SHOWN, "no node that this one may see has that address" },
+		{ TAILNET_AWAY, "offline, or its key has expired" },
+		{ TAILNET_PRESENT, "the node is online, so the tailnet's policy or a firewall drops this port" },
+	};
+	const struct row r = {
+		.finding = FINDING_NO_ANSWER, .configured = PP_V2, .to = "100.64.0.2", .port = 25
+	};
+	struct evidence e = { .configured = PP_V2 };
+	struct advice a = advice_of(&r, &e);
+	char *line;
+
+	e.outcome[MANNER_V2].error = -ETIMEDOUT;
+	for (size_t i = 0; i < ARRAY_LEN(told); i++) {
+		a.standing = told[i].standing;
+		line = text_of(advice_line, &a);
+		expect_has(line, told[i].words, told[i].words);
+		free(line);
+	}
+}
+
 /* Before any connection it is not known how the server sees this edge. */
 Test(advice, an_edge_without_address)
 {
