@@ -53,7 +53,7 @@ class Desk:
         self.backends = {"v1": listen(), "v2": listen(), "all": listen()}
         self.ports = {name: free_port() for name in ("v1", "v2", "all", "routed", "few")}
         take = f"accept-proxy = {FRIEND} 2001:db8::/32\n"
-        ini = [f"[global]\ncontrol = {socket_path}\ndrain = 1s\n[defaults]\nbind = 127.0.0.1\nhead = 1s\npath = {path}\n"]
+        ini = [f"[global]\nworkers = 4\ncontrol = {socket_path}\ndrain = 1s\n[defaults]\nbind = 127.0.0.1\nhead = 1s\npath = {path}\n"]
         for name in ("v1", "v2", "all"):
             ini.append(f"[listen {name}]\nports = {self.ports[name]}\nbackend = {name}\n" + take)
             ini.append(f"[backend {name}]\nserver = 127.0.0.1:{self.backends[name].getsockname()[1]}\n"
@@ -240,7 +240,7 @@ def test_what_comes_in_goes_on(desk: Desk) -> None:
                 size = struct.unpack("!H", rest[1:3])[0]
                 assert rest[0] not in found
                 found[rest[0]], rest = rest[3:3 + size], rest[3 + size:]
-            flow = desk.line(text_of(NAMED))["flow"]
+        flow = desk.line(text_of(NAMED))["flow"]
         # A listener of no known protocol does not wait for a ClientHello, which is there or not when it dials.
         assert found.pop(2) in (authority, b"named.before")
         assert found.pop(3) == struct.pack("!I", crc32c(told.raw[:-4] + bytes(4)))

@@ -31,7 +31,7 @@ class Split:
         self.backends = {name: listen() for name in BACKENDS}
         self.ports = {name: free_port() for name in ("https", "http", "mixed", "strict", "source", "tls", "silent")}
         ini = [
-            "[global]\ndrain = 1s\n[defaults]\nbind = 127.0.0.1\nhead = 1s\n" + f"path = {path}\n",
+            "[global]\nworkers = 4\ndrain = 1s\n[defaults]\nbind = 127.0.0.1\nhead = 1s\n" + f"path = {path}\n",
             self.listener("https", f"route = sni:{NAME}, alpn:acme-tls/1 -> two", f"route = sni:{NAME} -> one",
                           "route = sni:*.example.net -> two", "route = any -> any"),
             self.listener("http", "route = host:mail.example.org, path:/.well-known/acme-challenge/ -> one",

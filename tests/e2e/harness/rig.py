@@ -16,8 +16,8 @@ from harness.wire import MIB
 
 LOOPBACK = {4: "127.0.0.1", 6: "::1"}
 FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
-KINDS = ("plain", "v1", "v2", "idle", "halfclosed", "hole")
-HEADER_OF = {"v1": 1, "v2": 2}
+KINDS = ("plain", "v1", "v2", "idle", "halfclosed", "hole", "routed", "named")
+HEADER_OF = {"v1": 1, "v2": 2, "routed": 2, "named": 2}
 
 
 @dataclass(frozen=True)
@@ -102,11 +102,15 @@ class Rig:
         listen = [f"[listen {name}]", f"bind = {address}", f"ports = {ports}", f"backend = {backend}"]
         section = [f"[backend {name}]", f"server = {server}"]
         if kind in HEADER_OF:
-            section.append(f"send-proxy = {kind}")
+            section.append(f"send-proxy = v{HEADER_OF[kind]}")
         if kind == "idle":
             listen.append("idle = 1s")
         if kind == "halfclosed":
             listen.append("half-closed = 1s")
+        if kind == "routed":
+            listen[3:] = [f"route = tls -> {name}", "head = 1s"]
+        if kind == "named":
+            listen += [f"accept-proxy = {address}", "head = 1s"]
         if kind == "hole":
             section.append("connect-timeout = 1s")
         return [*listen, "", *section, ""]

@@ -6,7 +6,7 @@ import importlib
 from dataclasses import dataclass
 from typing import Callable
 
-NOUNS = ("tiny", "proxy", "bulk", "backpressure", "halfclose", "reset", "races", "dial", "silence", "urgent", "crowd", "pipes")
+NOUNS = ("tiny", "proxy", "head", "bulk", "backpressure", "halfclose", "reset", "races", "dial", "silence", "urgent", "crowd", "pipes")
 
 
 @dataclass(frozen=True)
