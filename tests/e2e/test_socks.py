@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import time
 from contextlib import contextmanager, suppress
 from typing import Callable, Iterator
 
@@ -10,6 +12,7 @@ import pytest
 
 from harness.edge import Edge, free_port
 from harness.header import read_header
+from harness.need import need_program
 from harness.socks import NAME, V4, V6, Manners, SocksServer
 from harness.stand import accept, connect, echo_once, listen
 from harness.wire import MIB, UP, check_stream, ends_without_data, send_stream, together
@@ -159,3 +162,33 @@ def test_next_server() -> None:
                 read_header(server, 2)
                 echo_once(client, server)
         assert len(proxy.asked) == 2
+
+
+@pytest.mark.parametrize("password", ["", "s3cret"], ids=["open", "password"])
+def test_microsocks(password: str) -> None:
+    """Somebody else's server, by address and by name, with and without a password."""
+    program, port = need_program("microsocks", "microsocks"), free_port()
+    login = ["-u", "edge", "-P", password] if password else []
+    process = subprocess.Popen([program, "-i", "127.0.0.1", "-p", str(port), *login], stderr=subprocess.DEVNULL)
+    try:
+        while not reachable(port):
+            assert process.poll() is None, "microsocks has ended"
+            time.sleep(0.01)
+        for host in ("127.0.0.1", "localhost"):
+            with listen() as backend:
+                back = backend.getsockname()[1]
+                via = f"socks5://edge:{password}@127.0.0.1:{port}" if password else f"socks5://127.0.0.1:{port}"
+                with through(via, f"{host}:{back}", "send-proxy = v2") as (_, front):
+                    with connect(front) as client, accept(backend) as server:
+                        assert read_header(server, 2).source == client.getsockname()
+                        server.sendall(b"220 mail\r\n")
+                        assert client.recv(10, socket.MSG_WAITALL) == b"220 mail\r\n"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def reachable(port: int) -> bool:
+    with suppress(ConnectionRefusedError), connect(port):
+        return True
+    return False
