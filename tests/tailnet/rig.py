@@ -43,7 +43,7 @@ IN_OWN_ETC = 'mount --bind "$2" "$1/resolv.conf" && mount --rbind "$1" /etc && s
 
 
 class UnixHTTP(http.client.HTTPConnection):
-    def __init__(self, path: Path, timeout: float = 20) -> None:
+    def __init__(self, path: Path, timeout: float) -> None:
         super().__init__("local-tailscaled.sock", timeout=timeout)
         self.path = path
 
@@ -53,9 +53,9 @@ class UnixHTTP(http.client.HTTPConnection):
         self.sock.connect(str(self.path))
 
 
-def ask(path: Path, method: str, url: str, body: Any = None) -> Any:
+def ask(path: Path, method: str, url: str, body: Any = None, timeout: float = 20) -> Any:
     """One request over a unix socket, JSON both ways."""
-    connection = UnixHTTP(path)
+    connection = UnixHTTP(path, timeout)
     try:
         connection.request(method, url, None if body is None else json.dumps(body))
         answer = connection.getresponse()
@@ -216,7 +216,7 @@ class Rig(Net):
 
     def _is_fresh(self) -> bool:
         try:
-            names = sorted(node["name"] for node in self.known() if node["online"])
+            names = sorted(node["name"] for node in self.known() if node["online"] and not node["expires"])
             return (len(self.known()) == 2 and names == [f"edge.{DOMAIN}", f"mailbox.{DOMAIN}"]
                     and all(self.nodes[ns].is_running() and not self.nodes[ns].userspace for ns in (EDGE, BACKEND)))
         except (KeyError, OSError, http.client.HTTPException):
@@ -261,7 +261,7 @@ class Rig(Net):
 
     def ping(self, address: str, kind: str = "TSMP") -> dict[str, Any]:
         query = urlencode({"ip": address, "type": kind})
-        return ask(self.nodes[EDGE].socket, "POST", f"/localapi/v0/ping?{query}")
+        return ask(self.nodes[EDGE].socket, "POST", f"/localapi/v0/ping?{query}", timeout=2)
 
     def tell(self, what: str, **query: str) -> None:
         """An order to the control server: admin.go has the list."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import signal
 import time
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator
 
 import pytest
 
-from front import Greeter, Stream, edge_on, greeting, leads, tailnet_of, watched_leaks
+from front import Greeter, Stream, edge_on, greeting, leads, tailnet_of
 from harness.edge import Edge
 from harness.net import BACKEND, EDGE
 from rig import DOMAIN, SPARE, Rig, wait_until
@@ -24,9 +24,11 @@ def mailbox(rig: Rig) -> Iterator[Greeter]:
         yield server
 
 
-@pytest.fixture(params=SERVERS)
+@pytest.fixture
 def edge(rig: Rig, binary: str, sock_file: Path, mailbox: Greeter, request: pytest.FixtureRequest) -> Iterator[Edge]:
-    with edge_on(rig, binary, leads(request.param, more="send-proxy = v2\nconnect-timeout = 1s"), control=sock_file) as running:
+    """Leads to tailnet:mailbox, or as a test's parameter says."""
+    server = getattr(request, "param", SERVERS[0])
+    with edge_on(rig, binary, leads(server, more="send-proxy = v2\nconnect-timeout = 1s"), control=sock_file) as running:
         yield running
 
 
@@ -39,9 +41,10 @@ def replace_mailbox(rig: Rig, gently: bool) -> str:
     return rig.add_node(BACKEND).ip4()
 
 
+@pytest.mark.parametrize("edge", SERVERS, indirect=True)
 @pytest.mark.parametrize("gently", [True, False], ids=["ended", "crashed"])
 def test_a_restarted_mailbox_is_reached_at_once(rig: Rig, edge: Edge, sock_file: Path, gently: bool,
-                                                 record_property: pytest.FixtureRequest):
+                                                 record_property: Any):
     old = rig.nodes[BACKEND].ip4()
     assert greeting(rig) == old
     with Stream(rig) as stream:
@@ -93,6 +96,7 @@ def test_a_frozen_node_counts_as_online_until_it_is_found_silent(rig: Rig, edge:
             old.kill(signal.SIGCONT)
 
 
+@pytest.mark.parametrize("edge", SERVERS, indirect=True)
 def test_tailscaled_stops_and_comes_back(rig: Rig, edge: Edge, sock_file: Path):
     daemon = rig.nodes[EDGE]
     address = rig.nodes[BACKEND].ip4()

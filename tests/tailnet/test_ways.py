@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Iterator
 
 import pytest
 
-from front import PORT, Greeter, edge_on, greeting, leads, tailnet_of, watched_leaks
+from front import PORT, Greeter, edge_on, greeting, leads, watched_leaks
 from harness.net import BACKEND, CLIENT, EDGE, V4
-from harness.operate import settled
 from rig import Rig, wait_until
 
 SUBMISSION = 587

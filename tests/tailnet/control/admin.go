@@ -12,7 +12,7 @@ import (
 
 // admin is what the tests ask and order, in JSON over HTTP.
 //
-//	GET  /nodes                 [{"name", "asked", "addresses", "online", "tags"}]
+//	GET  /nodes                 [{"name", "asked", "addresses", "online", "tags", "expires"}]
 //	POST /delete?ip=IPV4        the node is no more, as when an ephemeral one ends
 //	POST /double                the next node gets the name it asks for even if another has it
 //	POST /pin?ip=IPV4&on=true   it counts as online whether it is or not
@@ -73,6 +73,7 @@ func (t *tailnet) listNodes(w http.ResponseWriter, r *http.Request) {
 		out = append(out, map[string]any{
 			"name": rec.name + "." + t.domain, "asked": n.Hostinfo.Hostname(), "online": rec.streams > 0 || rec.pinned,
 			"addresses": []string{n.Addresses[0].Addr().String(), n.Addresses[1].Addr().String()}, "tags": tagsOf(n),
+			"expires": !rec.expiry.IsZero(),
 		})
 	}
 	json.NewEncoder(w).Encode(out)
