@@ -1,5 +1,7 @@
 #include "backend/lookup.h"
 
+/* What newer versions deprecate is what the oldest we support has. */
+#define CARES_NO_DEPRECATED
 #include <ares.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -33,14 +35,17 @@ int lookup_open(struct lookup *l, const char *servers, int patience, const char 
 {
 	struct ares_options options = { .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_EDNS,
 					.tries = TRIES };
-	int status;
+	int status, mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES;
 
+#ifdef ARES_OPT_QUERY_CACHE
+	/* c-ares 1.23: an answer is kept as long as names.c says, and no longer. The option's value is 0. */
+	mask |= ARES_OPT_QUERY_CACHE;
+#endif
 	*l = (struct lookup){ .servers = servers,
 			      .patience = patience ? patience : PATIENCE,
 			      .file_stamp = stamp_of_file() };
 	options.timeout = l->patience;
-	status = ares_init_options(&l->channel, &options,
-				   ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
+	status = ares_init_options(&l->channel, &options, mask);
 	if (status == ARES_SUCCESS && servers)
 		status = ares_set_servers_ports_csv(l->channel, servers);
 	if (status == ARES_SUCCESS)

@@ -21,9 +21,13 @@
 #define TAILNET_SUFFIX ".ts.net"
 #define TAILNET_SERVER "100.100.100.100"
 
+/* Milliseconds for its answer: it is on this machine, or not there. */
+#define TAILNET_PATIENCE 500
+
 struct asking {
 	struct resolver *resolver;
 	struct name *name;
+	const char *error; /* of the system's resolver */
 };
 
 static bool is_tailnet(const char *host)
@@ -43,14 +47,17 @@ static void finish(struct asking *a, const struct name_answer *answer)
 
 static void on_tailnet(void *arg, const struct name_answer *answer)
 {
-	struct name_answer own = { .ttl = answer->ttl, .error = answer->error };
+	struct asking *a = arg;
+	struct name_answer own = { .ttl = answer->ttl, .error = a->error };
 
 	for (size_t i = 0; i < answer->count; i++)
 		if (reach_of_addr(&answer->at[i]) == REACH_TAILNET)
 			own.at[own.count++] = answer->at[i];
 	if (answer->count && !own.count)
 		own.error = TAILNET_SERVER " answers with addresses that are not the tailnet's";
-	finish(arg, &own);
+	if (!answer->count && !answer->error)
+		own.error = NULL;
+	finish(a, &own);
 }
 
 static void on_system(void *arg, const struct name_answer *answer)
@@ -59,10 +66,12 @@ static void on_system(void *arg, const struct name_answer *answer)
 
 	/* While it ends, a new question would have no answer. */
 	if (answer->count || !answer->error || !is_tailnet(a->name->host) ||
-	    atomic_load(&a->resolver->stopping))
+	    atomic_load(&a->resolver->stopping)) {
 		finish(a, answer);
-	else
-		lookup_ask(&a->resolver->tailnet, a->name->host, on_tailnet, a);
+		return;
+	}
+	a->error = answer->error;
+	lookup_ask(&a->resolver->tailnet, a->name->host, on_tailnet, a);
 }
 
 static void renew(struct resolver *r)
@@ -92,7 +101,7 @@ static int ask_due(struct resolver *r)
 	for (size_t i = 0; i < count; i++) {
 		struct asking *a = memory_zeroed(1, sizeof(*a));
 
-		*a = (struct asking){ r, due[i] };
+		*a = (struct asking){ .resolver = r, .name = due[i] };
 		lookup_ask(&r->system, due[i]->host, on_system, a);
 	}
 	if (next == TIMER_NONE)
@@ -149,7 +158,7 @@ int resolver_start(struct resolver *r, struct names *names, struct resolver_opti
 		return err;
 	r->names = names;
 	err = lookup_open(&r->tailnet, options.tailnet ? options.tailnet : TAILNET_SERVER,
-			  options.patience, why);
+			  options.patience ? options.patience : TAILNET_PATIENCE, why);
 	if (!err && !options.tailnet)
 		lookup_bind(&r->tailnet, bind_to_tailnet);
 	if (!err) {

@@ -40,7 +40,9 @@ static bool says_farewell(const struct flow *f)
 
 static bool is_asking(const struct flow *f)
 {
-	return f->flows->host.now - f->started < FIRST_ANSWER && pool_is_asking(f->to->dial.pool);
+	msec_t waited = f->held ? f->flows->host.now - f->held : 0;
+
+	return waited < FIRST_ANSWER && pool_is_asking(f->to->dial.pool);
 }
 
 msec_t shelter_patience(const struct flow *f)
