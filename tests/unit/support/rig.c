@@ -137,6 +137,18 @@ void link_open(struct rig *g, struct link *l, const struct path *path)
 	relay_start(&l->relay, &g->host, path, leg[CLIENT], leg[SERVER]);
 }
 
+void link_open_with(struct rig *g, struct link *l, const struct path *path,
+		    const struct relay_opening *o)
+{
+	int leg[2];
+
+	*l = (struct link){ 0 };
+	enlist(g, l);
+	open_pairs(l, leg);
+	fd_set_option(leg[SERVER], SOL_SOCKET, SO_SNDBUF, NARROW);
+	cr_assert(relay_start_with(&l->relay, &g->host, path, leg[CLIENT], leg[SERVER], o));
+}
+
 void link_open_narrow(struct rig *g, struct link *l, const struct path *path)
 {
 	int leg[2];

@@ -44,6 +44,10 @@ void rig_settle(struct rig *g);
 
 void link_open(struct rig *g, struct link *l, const struct path *path);
 
+/* The same, after the client began like that. */
+void link_open_with(struct rig *g, struct link *l, const struct path *path,
+		    const struct relay_opening *o);
+
 /* The same with all four socket buffers small, so that a slow reader shows soon. */
 void link_open_narrow(struct rig *g, struct link *l, const struct path *path);
 
