@@ -122,7 +122,16 @@ class Daemon:
                  "AdvertiseTags": [f"tag:{self.asked}"], "NetfilterMode": 2}
         ask(self.socket, "POST", "/localapi/v0/start", {"UpdatePrefs": prefs})
         ask(self.socket, "POST", "/localapi/v0/login-interactive")
-        self.explained(self.is_running, f"{self.asked} is in the tailnet")
+        self.await_running()
+
+    def await_running(self) -> None:
+        """Watched with engine updates (mask 1), as `tailscale up` does: else it may miss that the relay is connected, and stay Starting."""
+        bus = UnixHTTP(self.socket, 20)
+        bus.request("GET", "/localapi/v0/watch-ipn-bus?mask=1")
+        try:
+            self.explained(self.is_running, f"{self.asked} is in the tailnet")
+        finally:
+            bus.close()
 
     def is_running(self) -> bool:
         return self.status()["BackendState"] == "Running" and bool(self.addresses())

@@ -105,7 +105,7 @@ def test_tailscaled_stops_and_comes_back(rig: Rig, edge: Edge, sock_file: Path):
     wait_until(lambda: not tailnet_of(sock_file)["answers"], "the edge knows that tailscaled is gone")
     assert "tailscaled does not run" in tailnet_of(sock_file)["error"]
     daemon.start()
-    wait_until(daemon.is_running, "tailscaled is back")
+    daemon.await_running()
     wait_until(lambda: tailnet_of(sock_file)["answers"], "the edge follows it again", SOON)
     wait_until(lambda: greeting(rig, timeout=2) == address, "clients are greeted again")
 
@@ -117,7 +117,7 @@ def test_the_edge_starts_without_tailscaled(rig: Rig, binary: str, sock_file: Pa
         assert greeting(rig) == ""
         assert "tailscaled does not run" in edge.log()
         daemon.start()
-        wait_until(daemon.is_running, "tailscaled is back")
+        daemon.await_running()
         wait_until(lambda: greeting(rig, timeout=2) == rig.nodes[BACKEND].ip4(), "clients are greeted")
 
 
@@ -128,7 +128,5 @@ def test_the_way_is_told(rig: Rig, edge: Edge, sock_file: Path):
 
     wait_until(lambda: way().startswith("direct to 198.51.100.20:"), "direct", 30)
     rig.relay(True)
-    rig.nodes[BACKEND].stop()
-    rig.tell("delete", ip=rig.known()[1]["addresses"][0])
-    rig.add_node(BACKEND)
+    replace_mailbox(rig, gently=True)
     wait_until(lambda: way() == "relayed through rig", "relayed", 40)

@@ -64,7 +64,7 @@ def test_the_smarthost(rig: Rig, binary: str, sock_file: Path):
     with Greeter(rig, CLIENT, SUBMISSION), edge_on(rig, binary, sections, control=sock_file) as edge:
         assert f"no interface has {own} yet" in edge.log()
         daemon.start()
-        wait_until(daemon.is_running, "tailscaled is back")
+        daemon.await_running()
 
         def reply() -> bytes:
             with rig.connect(BACKEND, (own, SUBMISSION), timeout=3) as client:
