@@ -208,7 +208,10 @@ Test(resolver, servers_that_misbehave)
 				break;
 			nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
 		}
-		cr_expect(strncmp(got, "192.0.2.1 (", 11) == 0 && !strstr(got, "()"),
+		/* c-ares 1.18 refuses such an answer, 1.34 takes it. Who answers for a name may say any address anyway. */
+		cr_expect((strncmp(got, "192.0.2.1 (", 11) == 0 && !strstr(got, "()")) ||
+				  (rows[i].manner == DNS_OTHER_ANSWER &&
+				   strcmp(got, "192.0.2.66 ()") == 0),
 			  "manner %d: %s", rows[i].manner, got);
 		SAY(system, DNS_HONEST, { "mail.example.net", DNS_A, 1, "192.0.2.2" });
 		ask_again(n);
