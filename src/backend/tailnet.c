@@ -23,6 +23,8 @@
 #define RETRY_FIRST 100
 #define RETRY_MAX   5000
 
+#define EXPIRY_WARNS (14 * 86400) /* seconds */
+
 #define NO_STATUS "tailscaled answers what is no status"
 
 struct tailnet {
@@ -32,7 +34,7 @@ struct tailnet {
 	struct localapi *api; /* the thread's */
 	struct names *names;
 	msec_t asked, retry_at, retry_after; /* the thread's, and what follows up to `lock` */
-	bool stale, doubt, said_lost;
+	bool stale, doubt, said_lost, said_expiry;
 	struct tailnet_pulses pulses;
 	pthread_mutex_t lock; /* of `seen`, for a copy */
 	struct tailnet_view seen;
@@ -243,6 +245,23 @@ static void lose(struct tailnet *t, const char *why)
 	publish(t, &now);
 }
 
+/* Once; a key with a tag never does. */
+static void warn_of_expiry(struct tailnet *t, const struct tailnet_status *s)
+{
+	time_t left = s->self.key_expiry - time(NULL);
+
+	if (!s->self.key_expiry || left > EXPIRY_WARNS || t->said_expiry)
+		return;
+	t->said_expiry = true;
+	if (left > 0)
+		log_warn(
+			"this machine's key of the tailnet expires in %ld h, and then no mail goes through: disable key expiry for it "
+			"in the admin console, or give it a tag",
+			(long)left / 3600);
+	else
+		log_warn("this machine's key of the tailnet has expired: tailscale up");
+}
+
 static void learn(struct tailnet *t, const struct tailnet_status *s, msec_t now)
 {
 	struct tailnet_view view = { .wanted = true, .known = true, .tun = s->tun, .self = s->self };
@@ -257,6 +276,7 @@ static void learn(struct tailnet *t, const struct tailnet_status *s, msec_t now)
 	if (t->said_lost)
 		log_info("tailscaled answers");
 	t->said_lost = false;
+	warn_of_expiry(t, s);
 	tailnet_pulses_take(&t->pulses, s, now);
 	strcpy(view.version, s->version);
 	strcpy(view.state, s->state);

@@ -23,8 +23,23 @@ static void bare_name(const struct lint *lint, const struct backend_conf *b,
 	lint_say(
 		lint, LINT_ERROR, LINT_BARE_NAME, lint_at_server(b, server),
 		"server: '%.64s' has no dot; a bare MagicDNS name resolves only where the search domain "
-		"is set, so write %.64s.TAILNET.ts.net",
-		host, host);
+		"is set, so write %.64s.TAILNET.ts.net, or tailnet:%.64s",
+		host, host, host);
+}
+
+static void tailnet_off(const struct lint *lint, const struct backend_conf *b,
+			const struct server_conf *server)
+{
+	const char *socket = lint->config->global.tailscale;
+
+	if (!socket || strcmp(socket, TAILSCALE_OFF) != 0 ||
+	    strncmp(server->host, SERVER_TAILNET, strlen(SERVER_TAILNET)) != 0)
+		return;
+	lint_say(
+		lint, LINT_ERROR, LINT_TAILNET_OFF, lint_at_server(b, server),
+		"server: only tailscaled knows where %.64s is, and it is not asked (tailscale = off): remove "
+		"that line, or write the node's full name",
+		server->host);
 }
 
 static const char *cannot_be_reached(const struct addr *a)
@@ -97,16 +112,18 @@ static void backup_unchecked(const struct lint *lint, const struct backend_conf 
 			ordinary = true;
 	}
 	if (backup && ordinary && b->check.kind == CHECK_OFF)
-		lint_say(lint, LINT_WARNING, LINT_BACKUP_UNCHECKED, lint_at_server(b, backup),
-			 "server: the backup %.64s gets a flow only when the operator takes the other servers "
-			 "of [backend %s] out of service: check = off finds nothing down; set check = tcp",
-			 backup->host, b->section.name);
+		lint_say(
+			lint, LINT_WARNING, LINT_BACKUP_UNCHECKED, lint_at_server(b, backup),
+			"server: the backup %.64s gets a flow only when the operator takes the other servers "
+			"of [backend %s] out of service: check = off finds nothing down; set check = tcp",
+			backup->host, b->section.name);
 }
 
 void lint_backend(const struct lint *lint, const struct backend_conf *b)
 {
 	for (size_t i = 0; i < b->servers.count; i++) {
 		bare_name(lint, b, &b->servers.at[i]);
+		tailnet_off(lint, b, &b->servers.at[i]);
 		server_address(lint, b, &b->servers.at[i]);
 	}
 	server_twice(lint, b);

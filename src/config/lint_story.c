@@ -18,6 +18,12 @@ static const struct lint_story stories[LINT_COUNT] = {
 		"answer at all (tailscale#12225).\n"
 		"Do: write the full name, HOST.TAILNET.ts.net (`tailscale status --json` shows it as DNSName), or\n"
 		"the address, 100.x.y.z, which never waits for DNS.\n"},
+	[LINT_TAILNET_OFF] = {"tailnet-off", "tailnet:NODE needs tailscaled, and tailscale is off",
+		"tailnet:NODE is no name of DNS. tailscaled tells, over its socket, which addresses the node has\n"
+		"now, also when a container of that name has just been started anew. With tailscale = off nobody\n"
+		"is asked, and every flow would end with why=no-address.\n"
+		"Do: remove `tailscale = off`, or name the socket (tailscale = /PATH); or write the full name,\n"
+		"NODE.TAILNET.ts.net, which DNS knows, but ten minutes late.\n"},
 	[LINT_SERVER_ADDRESS] = {"server-address", "nothing can be reached at the server's address",
 		"0.0.0.0 and :: mean `every address of this machine` to a listener and nothing to a client; Linux\n"
 		"then connects to the machine itself. Multicast addresses and 255.255.255.255 take no TCP\n"

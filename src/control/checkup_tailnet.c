@@ -131,6 +131,11 @@ static void judge_use(struct checkup *c, const char *host, const struct tailnet_
 			"Large mails take long: a relay gives a few MB/s at most. The edge is not the cause.",
 			"Let UDP 41641 through on one of the two sides; tailscale netcheck tells more.",
 			"%s: %s is %s", host, n->name, way);
+	else if (!n->active)
+		checkup_say(
+			c, CHECKUP_OK, "", "",
+			"%s: %s, online, idle: how it is reached is known once something was sent (tailsplice probe)",
+			host, n->name);
 	else
 		checkup_say(c, CHECKUP_OK, "", "", "%s: %s, online, %s", host, n->name, way);
 }

@@ -36,6 +36,8 @@ static const struct row rows[] = {
 				      "server = stalwart\n",
 	  LISTEN("a",
 		 "ports = 26\n") "[backend b]\nserver = localhost\nserver = stalwart.t.ts.net\n" },
+	{ LINT_TAILNET_OFF, 7, 0, "[global]\ntailscale = off\n" LISTEN("a", "ports = 26\n") "[backend b]\nserver = tailnet:box\n",
+	  LISTEN("a", "ports = 26\n") "[backend b]\nserver = tailnet:box\n" },
 	{ LINT_BARE_NAME, 5, 0, LISTEN("a", "ports = 26\n") "[backend b]\nserver = stalwart:25\n",
 	  LISTEN("a", "ports = 26\n") "[backend b]\nserver = 2001:db8::1\n" },
 	{ LINT_SERVER_ADDRESS, 5, 0,
