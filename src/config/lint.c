@@ -42,14 +42,13 @@ static void find_endpoints_of(struct lint *lint, const struct listen_conf *l,
 static void find_endpoints(struct lint *lint)
 {
 	const struct config *c = lint->config;
-	const struct route_conf *r;
 
 	lint->endpoints = memory_zeroed(ENDPOINTS_MAX, sizeof(*lint->endpoints));
 	for (size_t i = 0; i < c->nlistens; i++) {
 		const struct listen_conf *l = &c->listens[i];
 
-		for (r = l->routes.at; r < l->routes.at + l->routes.count; r++)
-			find_endpoints_of(lint, l, r);
+		for (size_t k = 0; k < l->routes.count; k++)
+			find_endpoints_of(lint, l, &l->routes.at[k]);
 	}
 }
 
