@@ -313,6 +313,42 @@ def test_the_gateway_is_no_client(net: Net) -> None:
         assert not guard_says(net, V4.clients[1], V4.edge)
 
 
+# -- behind a proxy ----------------------------------------------------------------------------------------------------
+
+
+def named(port: int, client: str) -> socket.socket:
+    """A connection through a proxy that speaks for that client."""
+    sock = connect_from("127.0.0.1", port)
+    sock.sendall(f"PROXY TCP{6 if ':' in client else 4} {client} {'::1' if ':' in client else '192.0.2.1'} 4711 25\r\nhello".encode())
+    return sock
+
+
+def test_the_client_is_whom_the_proxy_names(sock_file: Path) -> None:
+    """Lists, bans and limits are for that address, and not for the proxy's; source-guard has no say in it."""
+    keys = ("accept-proxy = 127.0.0.1\ndeny = 203.0.113.0/24 127.0.0.0/8\nmax-flows-per-source = 2\nsource-guard = reject\n"
+            "rate-per-source = 4/1h")
+    with guarded(keys, f"workers = 2\ncontrol = {sock_file}") as it:
+        for client, outcome in (("198.51.100.1", "data"), ("203.0.113.7", "reset"), ("10.0.0.1", "data"), ("2001:db8::1", "data")):
+            with named(it.port, client) as sock:
+                assert fate(sock, 5) == outcome, client
+        assert fate_from("127.0.0.2", it.port) == "reset", "it speaks for itself"
+        assert settled(lambda: ask(sock_file, "status")["flows"]["live"] == 0)
+        held = [named(it.port, "2001:db8:0:7::%d" % i) for i in range(4)]
+        assert sorted(fate(sock, 5) for sock in held) == ["data", "data", "reset", "reset"]
+        assert ask(sock_file, "ban 2001:db8:0:7::/64")["ended"] == 2
+        close_all(held)
+        with named(it.port, "2001:db8:0:7::9") as sock:
+            assert fate(sock, 5) == "reset"
+        ask(sock_file, "unban 2001:db8:0:7::/64")
+        for outcome in ("data", "data", "reset"):
+            with named(it.port, "2001:db8:0:7::9") as sock:
+                assert fate(sock, 5) == outcome
+            assert settled(lambda: ask(sock_file, "status")["flows"]["live"] == 0)
+        refusals = ask(sock_file, "status")["refusals"]
+        assert refusals == {"denied": 3, "limit-source": 2, "limit-rate": 1}, refusals
+        assert not suspicions(it.edge)
+
+
 # -- floods ------------------------------------------------------------------------------------------------------------
 
 
