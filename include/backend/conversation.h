@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "backend/outgoing.h"
+#include "backend/passage.h"
 #include "base/addr.h"
 #include "base/bits.h"
 #include "codec/banner.h"
@@ -19,6 +20,7 @@
 struct conversation_plan {
 	struct addr to;
 	struct outgoing outgoing; /* as its backend says: outgoing_of() */
+	struct passage passage;	  /* passage_of() */
 	enum pp_version header;
 	/* Who the header says the client is. AF_UNSPEC: nobody, this machine asks on its own behalf: LOCAL in version 2;
 	 * in version 1 the connection's own addresses, since Postfix refuses UNKNOWN. */
@@ -68,7 +70,7 @@ struct conversation {
 	struct outcome outcome;
 	struct conversation_plan plan;
 	/* Its own. */
-	enum { CONNECTING, LISTENING, LEAVING, DRAINING } phase;
+	enum { CONNECTING, PASSING, LISTENING, LEAVING, DRAINING } phase;
 	msec_t since;
 	size_t out_len, out_sent, used;
 	uint8_t out[PP_WRITE_MAX + OPENING_MAX];

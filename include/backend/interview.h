@@ -11,6 +11,7 @@
 struct interview {
 	struct addr to;
 	struct outgoing outgoing; /* the caller sets it, after interview_init() */
+	struct passage passage;	  /* and this */
 	msec_t connect_timeout, timeout;
 	struct evidence evidence;
 	enum finding finding;		    /* once it is known; then leave may still be taken */
@@ -33,6 +34,9 @@ size_t interview_poll(const struct interview *q, struct pollfd out[static MANNER
 
 /* With what came of that poll. */
 void interview_step(struct interview *q, const struct pollfd *polled, msec_t now);
+
+/* Something is under way. */
+bool interview_talks(const struct interview *q);
 
 /* The finding is known and nothing is under way any more. */
 bool interview_over(const struct interview *q);

@@ -3,21 +3,13 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/net.h"
+#include "backend/device.h"
 
 static const char *const versions[] = { "off", "v1", "v2" };
 
 static const struct outcome *configured(const struct advice *a)
 {
 	return &a->evidence->outcome[manner_of(a->evidence->configured)];
-}
-
-static bool is_tailnet(const struct addr *a)
-{
-	struct net net;
-
-	return (net_parse(&net, "100.64.0.0/10") == 0 && net_contains(&net, a)) ||
-	       (net_parse(&net, "fd7a:115c:a1e0::/48") == 0 && net_contains(&net, a));
 }
 
 static double seconds(msec_t ms)
@@ -84,6 +76,7 @@ static const char *why_no_answer(const struct advice *a)
 static void say_unreachable(const struct advice *a, FILE *to)
 {
 	const struct outcome *o = configured(a);
+	char words[OUTCOME_WORDS];
 
 	if (a->other_family)
 		fprintf(to, "does not connect over %s (%s), but over %s it does: ",
@@ -101,8 +94,8 @@ static void say_unreachable(const struct advice *a, FILE *to)
 			seconds(a->connect_timeout), why_no_answer(a));
 		break;
 	default:
-		fprintf(to, "%s: there is no way from this machine to that address",
-			strerrordesc_np(-o->error));
+		fprintf(to, "there is no way from this machine to that address: %s",
+			outcome_words(o, words));
 	}
 }
 
@@ -343,7 +336,11 @@ static void tell_to_let_in(const struct advice *a, int indent, FILE *to)
 		fprintf(to,
 			"%*sUntil that works, every new flow may lose time on it: remove that record, or make it work\n",
 			indent, "");
-	if (a->finding == FINDING_CLOSED_PORT || !is_tailnet(&a->to))
+	if (a->finding == FINDING_NO_WAY && configured(a)->error == -ENODEV)
+		fprintf(to,
+			"%*sStart tailscaled and log in; or, where it has no interface, set via = socks5://127.0.0.1:1055 in [backend %s]\n",
+			indent, "", a->backend);
+	if (a->finding != FINDING_NO_ANSWER || !device_is_tailnet(&a->to))
 		return;
 	addr_format_host(&a->to, text);
 	fprintf(to,

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -120,9 +121,12 @@ static msec_t look(struct checker *c, msec_t now)
 static void tell(const struct check *check, const struct health_change *change)
 {
 	const struct server *s = check->server;
-	char at[ADDR_TEXT], words[OUTCOME_WORDS];
+	char at[300], words[OUTCOME_WORDS];
 
-	addr_format(&check->talk.plan.to, at);
+	if (s->by_proxy && !s->name)
+		snprintf(at, sizeof(at), "%s:%u", s->host, addr_port(&check->talk.plan.to));
+	else
+		addr_format(&check->talk.plan.to, at);
 	if (change->down)
 		log_warn("backend %s: %s is down after %u failed check%s: %s", s->backend, at,
 			 change->checks, change->checks == 1 ? "" : "s",

@@ -204,8 +204,10 @@ static size_t write_header(struct conversation *c, uint8_t *out)
 	const struct addr *from = p->claimed.sa.sa_family == AF_UNSPEC ? &c->outcome.self
 								       : &p->claimed;
 
+	/* Of a server that a proxy resolves, the address is not known here. */
 	if (p->header != PP_V2 || p->claimed.sa.sa_family != AF_UNSPEC)
-		return pp_write(p->header, from, &p->to, out);
+		return pp_write(p->header, from,
+				p->to.sa.sa_family == AF_UNSPEC ? &c->outcome.self : &p->to, out);
 	pp_write_local(out);
 	return PP_V2_PREFIX;
 }
@@ -220,6 +222,9 @@ static void connected(struct conversation *c, msec_t now)
 	getsockname(c->fd, &c->outcome.self.sa, &len);
 	c->out_len = write_header(c, c->out);
 	c->outcome.headed = c->out_len > 0;
+	/* The server sees the proxy's address, not this one. */
+	if (c->plan.passage.at.sa.sa_family != AF_UNSPEC)
+		c->outcome.self = (struct addr){ 0 };
 	if (!c->plan.connect_only) {
 		/* Without entropy, in the first seconds of a machine, nulls: nothing secret depends on it. */
 		if (getrandom(random, sizeof(random), GRND_NONBLOCK) < 0)
@@ -235,6 +240,59 @@ static void connected(struct conversation *c, msec_t now)
 	}
 }
 
+/* Reads no byte more than the proxy's answer has: the server may have begun already. True: the server is there. */
+static bool pass(struct conversation *c, msec_t now)
+{
+	size_t missing = 0;
+	ssize_t n;
+	int there;
+
+	for (;;) {
+		there = passage_read(&c->plan.passage, c->bytes, c->used, &missing);
+		if (there < 0)
+			unreachable(c, there, now);
+		if (there)
+			return there > 0;
+		if (!missing) {
+			c->used = c->out_sent = 0;
+			c->out_len = passage_write(&c->plan.passage, &c->plan.to, c->out);
+			flush(c);
+			continue;
+		}
+		n = recv(c->fd, c->bytes + c->used, missing, 0);
+		if (n < 0 && errno == EAGAIN)
+			return false;
+		if (n <= 0) {
+			/* A proxy that hangs up refuses. */
+			unreachable(c, n ? -errno : -ECONNREFUSED, now);
+			return false;
+		}
+		c->used += (size_t)n;
+	}
+}
+
+static void go_through(struct conversation *c, msec_t now)
+{
+	flush(c);
+	if (pass(c, now)) {
+		c->used = c->out_sent = 0;
+		connected(c, now);
+	} else if (!conversation_over(c) && now >= c->deadline) {
+		unreachable(c, -ETIMEDOUT, now);
+	}
+}
+
+static void reached(struct conversation *c, msec_t now)
+{
+	if (c->plan.passage.at.sa.sa_family == AF_UNSPEC) {
+		connected(c, now);
+		return;
+	}
+	c->phase = PASSING;
+	c->out_len = passage_write(&c->plan.passage, &c->plan.to, c->out);
+	go_through(c, now);
+}
+
 static void await_connection(struct conversation *c, short revents, msec_t now)
 {
 	int error = 0;
@@ -245,7 +303,7 @@ static void await_connection(struct conversation *c, short revents, msec_t now)
 		if (error)
 			unreachable(c, -error, now);
 		else
-			connected(c, now);
+			reached(c, now);
 	} else if (now >= c->deadline) {
 		unreachable(c, -ETIMEDOUT, now);
 	}
@@ -253,15 +311,16 @@ static void await_connection(struct conversation *c, short revents, msec_t now)
 
 void conversation_start(struct conversation *c, const struct conversation_plan *plan, msec_t now)
 {
+	const struct addr *to = plan->passage.at.sa.sa_family == AF_UNSPEC ? &plan->to
+									   : &plan->passage.at;
+
 	*c = (struct conversation){ .fd = -1, .events = POLLOUT, .plan = *plan, .since = now };
 	c->deadline = now + plan->connect_timeout;
-	c->fd = outgoing_socket(&plan->outgoing, &plan->to, SOCK_NONBLOCK);
-	if (c->fd < 0) {
+	c->fd = outgoing_socket(&plan->outgoing, to, SOCK_NONBLOCK);
+	if (c->fd < 0)
 		unreachable(c, c->fd, now);
-		return;
-	}
-	if (connect(c->fd, &plan->to.sa, addr_len(&plan->to)) == 0)
-		connected(c, now);
+	else if (connect(c->fd, &to->sa, addr_len(to)) == 0)
+		reached(c, now);
 	else if (errno != EINPROGRESS)
 		unreachable(c, -errno, now);
 }
@@ -272,6 +331,8 @@ void conversation_step(struct conversation *c, short revents, msec_t now)
 		return;
 	if (c->phase == CONNECTING)
 		await_connection(c, revents, now);
+	else if (c->phase == PASSING)
+		go_through(c, now);
 	else
 		exchange(c, revents, now);
 }

@@ -72,6 +72,7 @@ static struct conversation_plan plan_of(const struct interview *q, enum manner m
 	struct conversation_plan plan = {
 		.to = q->to,
 		.outgoing = q->outgoing,
+		.passage = q->passage,
 		.header = headers[m == MANNER_AGAIN ? manner_again(&q->evidence) : m],
 		.expect = q->evidence.expect,
 		.connect_timeout = q->connect_timeout,
@@ -131,10 +132,15 @@ void interview_step(struct interview *q, const struct pollfd *polled, msec_t now
 		judge(q);
 }
 
-bool interview_over(const struct interview *q)
+bool interview_talks(const struct interview *q)
 {
 	for (enum manner m = 0; m < MANNERS; m++)
 		if (q->talk[m])
-			return false;
-	return q->finding != FINDING_NONE;
+			return true;
+	return false;
+}
+
+bool interview_over(const struct interview *q)
+{
+	return q->finding != FINDING_NONE && !interview_talks(q);
 }

@@ -42,6 +42,9 @@ static void format_server(const struct spot *spot, char *out, size_t size)
 
 	if (*spot->no_address)
 		snprintf(out, size, "%s:%u", spot->server->host, spot->port);
+	else if (spot->interview.to.sa.sa_family == AF_UNSPEC)
+		snprintf(out, size, "%s:%u through %s", spot->server->host, spot->port,
+			 spot->backend->via.host);
 	else if (addr_parse(&literal, spot->server->host, 0))
 		snprintf(out, size, "%s", addr_format(&spot->interview.to, at));
 	else

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "backend/resolver.h"
+#include "backend/tailnet.h"
 #include "base/memory.h"
 #include "config/keys.h"
 #include "config/reach.h"
@@ -71,9 +72,12 @@ static void add_addresses(struct survey *s, struct spot *spot, struct name *name
 	struct name_view view = { 0 };
 	size_t n = 1;
 
-	if (!addr_parse(&found[0], spot->server->host, 0)) {
+	if (name) {
 		n = name_addresses(name, found);
 		name_look(name, &view);
+	} else if (!addr_parse(&found[0], spot->server->host, 0)) {
+		/* A proxy will resolve it. */
+		found[0] = (struct addr){ 0 };
 	}
 	if (!n) {
 		snprintf(spot->no_address, sizeof(spot->no_address), "%s",
@@ -87,6 +91,7 @@ static void add_addresses(struct survey *s, struct spot *spot, struct name *name
 			       speech_of_ports(spot->listen, spot->port), b->connect_timeout,
 			       b->check.timeout);
 		spot->interview.outgoing = outgoing_of(b);
+		spot->interview.passage = passage_of(b, spot->server->host);
 		add(s, spot);
 	}
 }
@@ -125,12 +130,16 @@ static void add_ports(struct survey *s, const struct config *c, const struct pla
 	}
 }
 
+/* NULL: there is nothing to ask for. */
 static struct name *hold(struct names *ns, const struct spot *spot)
 {
+	const char *host = spot->server->host;
 	struct addr literal;
+	bool node = strncmp(host, SERVER_TAILNET, strlen(SERVER_TAILNET)) == 0;
 
-	return addr_parse(&literal, spot->server->host, 0) ? NULL
-							   : name_hold(ns, spot->server->host);
+	if (addr_parse(&literal, host, 0) || (spot->backend->via.host && !node))
+		return NULL;
+	return name_hold(ns, host);
 }
 
 /* What tailscaled does not know, DNS is asked for. */
@@ -219,6 +228,9 @@ static void ask(struct survey *s, msec_t *free_at, size_t open, msec_t now, msec
 		}
 		free_at[spot->machine] = now + SPACING_MS;
 		interview_ask(&spot->interview, now);
+		/* What failed at once polls for nothing: there may be something else to ask, or no more at all. */
+		if (!interview_talks(&spot->interview))
+			*due = now;
 		open++;
 	}
 }
@@ -292,6 +304,8 @@ static struct addr likely_source(const struct addr *to)
 
 static struct addr own_address(const struct interview *q)
 {
+	if (q->passage.at.sa.sa_family != AF_UNSPEC)
+		return (struct addr){ 0 };
 	for (enum manner m = 0; m < MANNERS; m++)
 		if (q->evidence.outcome[m].self.sa.sa_family != AF_UNSPEC)
 			return q->evidence.outcome[m].self;

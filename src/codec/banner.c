@@ -68,14 +68,15 @@ static void read_smtp(const uint8_t *p, size_t n, struct banner *g)
 		code = (line.p[0] - '0') * 100u + (line.p[1] - '0') * 10u + (line.p[2] - '0');
 		if (!g->code) {
 			g->code = (uint16_t)code;
-			g->refused = code >= 400;
 		} else if (g->complete && code == 221) {
 			g->farewell = true;
 		} else if (g->complete && code >= 400 && !g->refused) {
 			object(g, &line);
 		}
-		if (line.len == 3 || line.p[3] != '-')
+		if (line.len == 3 || line.p[3] != '-') {
 			g->complete = true;
+			g->refused = g->code >= 400;
+		}
 	}
 }
 
@@ -96,7 +97,7 @@ static void read_imap(const uint8_t *p, size_t n, struct banner *g)
 			g->refused = begins(&rest, "BYE");
 		} else if (begins(&line, "a ")) {
 			g->farewell = true;
-		} else if (begins(&rest, "BAD") && !g->farewell) {
+		} else if (begins(&rest, "BAD") && !g->farewell && !g->refused) {
 			object(g, &line);
 		}
 	}

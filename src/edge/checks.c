@@ -49,9 +49,10 @@ static struct check_plan plan_of(const struct generation *g, const struct backen
 	const struct check_conf *k = &b->check;
 
 	return (struct check_plan){
-		.on = k->kind != CHECK_OFF && !b->via.host,
+		.on = k->kind != CHECK_OFF,
 		.port = port_of(g, b, s),
 		.conversation = { .outgoing = outgoing_of(b),
+				  .passage = passage_of(b, s->host),
 				  .header = (enum pp_version)b->send_proxy,
 				  .expect = speech_of((enum check_kind)k->kind),
 				  .connect_only = k->kind == CHECK_TCP,

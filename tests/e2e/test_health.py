@@ -12,6 +12,7 @@ import pytest
 from harness.behave import Behaving, Behaviour, drop, end, saying, smtp, stay
 from harness.edge import Edge, free_port, parse_hostport
 from harness.operate import hang_up, rewrite, settled
+from harness.socks import SocksServer
 from harness.stand import connect
 
 pytestmark = pytest.mark.usefixtures("binary")
@@ -195,3 +196,14 @@ def test_port_that_fits_the_check(pair: Pair) -> None:
         assert settled(lambda: pair.first.served >= 3, 10)
         assert lonely.served == 0 and "is down" not in edge.log()
     lonely.close()
+
+
+def test_through_a_proxy(pair: Pair) -> None:
+    """What is dialled through a SOCKS5 proxy is checked through it."""
+    with SocksServer() as proxy, Edge(pair.section(QUICK + f"via = socks5://127.0.0.1:{proxy.port}\n")) as edge:
+        assert pair.serves(edge) == pair.first.port
+        pair.first.behave = end
+        edge.wait_log(f"127.0.0.1:{pair.first.port} is down after 2 failed checks: closes")
+        pair.first.behave = smtp
+        edge.wait_log("is up again")
+        assert settled(lambda: len(proxy.asked) > 5)

@@ -16,6 +16,7 @@ import pytest
 from harness.behave import behaving, stay
 from harness.command import call
 from harness.edge import free_port
+from harness.socks import Manners, SocksServer
 from harness.stalwart import Stalwart
 from harness.stand import listen
 
@@ -216,3 +217,26 @@ def test_bad_arguments(tmp_path: Path) -> None:
     assert done.returncode == 1 and "unexpected '--jsno'" in done.stderr, done
     done = probe(tmp_path, "nonsense\n")
     assert done.returncode == 1 and "edge.ini:1:" in done.stderr, done
+
+
+def test_through_a_proxy(tmp_path: Path) -> None:
+    """Servers that are dialled through a SOCKS5 proxy are asked through it, too; the proxy resolves their names."""
+    manners = Manners(user="edge", password="secret")
+    with Stalwart("smtp", True) as server, SocksServer(manners) as proxy:
+        manners.hosts["mail.example.test"] = ("127.0.0.1", server.port)
+        keys = f"via = socks5://edge:secret@127.0.0.1:{proxy.port}\n"
+        done = probe(tmp_path, ini(f"mail.example.test:{server.port}", "v2", more=keys), "--json")
+        found, = findings(done)
+        assert found["finding"] == "fine" and done.returncode == 0, found
+        assert [row[1] for row in proxy.asked] == ["mail.example.test"]
+        assert server.connections == 1 and not server.unclean
+
+
+def test_what_fails_at_once_ends_at_once(tmp_path: Path) -> None:
+    """An address that cannot even be dialled leaves nothing to wait for."""
+    file = tmp_path / "edge.ini"
+    file.write_text(ini(f"127.0.0.1:{free_port()}", "v2", more="device = nowhere0\n"))
+    done = call("probe", "-c", str(file), "--json", seconds=30)
+    found, = findings(done)
+    assert found["finding"] == "no-way" and done.returncode == 2, found
+    assert "not dialled: the interface it must go through is not there" in found["text"], found

@@ -77,3 +77,12 @@ def test_a_node_that_is_offline_and_one_that_hangs(rig: Rig, probe: Any):
     rig.settle(lambda: not rig.nodes[EDGE].peer(address)["Online"])
     found = probe()
     assert "offline" in found[SPEAKS]["text"], found
+
+
+def test_never_outside_the_tailnet(rig: Rig, probe: Any):
+    """Without tailscaled the default route would take the address: it is not dialled."""
+    address = rig.nodes[BACKEND].ip4()
+    rig.nodes[EDGE].stop()
+    found = probe(address)
+    assert found[SPEAKS]["finding"] == "no-way" and "not dialled: the interface" in found[SPEAKS]["text"], found
+    assert "Start tailscaled and log in" in found[SPEAKS]["remedy"], found

@@ -145,7 +145,8 @@ Test(advice, tailscaled_tells_more)
 		{ TAILNET_NOT_ASKED, "the node is gone, or a firewall" },
 		{ TAILNET_NOT_SHOWN, "no node that this one may see has that address" },
 		{ TAILNET_AWAY, "offline, or its key has expired" },
-		{ TAILNET_PRESENT, "the node is online, so the tailnet's policy or a firewall drops this port" },
+		{ TAILNET_PRESENT,
+		  "the node is online, so the tailnet's policy or a firewall drops this port" },
 	};
 	const struct row r = {
 		.finding = FINDING_NO_ANSWER, .configured = PP_V2, .to = "100.64.0.2", .port = 25
@@ -161,6 +162,23 @@ Test(advice, tailscaled_tells_more)
 		expect_has(line, told[i].words, told[i].words);
 		free(line);
 	}
+}
+
+/* A tailnet address on a machine that is in no tailnet. */
+Test(advice, without_a_tailnet)
+{
+	struct row r = {
+		.finding = FINDING_NO_WAY, .configured = PP_V2, .to = "100.64.0.2", .port = 25
+	};
+	struct evidence e = { .configured = PP_V2 };
+	struct advice a = advice_of(&r, &e);
+	char *text;
+
+	e.outcome[MANNER_V2].ending = ENDING_UNREACHABLE;
+	e.outcome[MANNER_V2].error = -ENODEV;
+	text = text_of(write_remedy, &a);
+	expect_has(text, "set via = socks5://127.0.0.1:1055 in [backend mail]", "no tailnet");
+	free(text);
 }
 
 /* Before any connection it is not known how the server sees this edge. */

@@ -41,6 +41,8 @@ static const struct row {
 	  "421 4.3.0 backend.test Server local error" },
 	{ BYTES("554 no SMTP service here\r\n500 what\r\n"), SPEECH_SMTP, C | R, 554, 0,
 	  "554 no SMTP service here" },
+	{ BYTES("421-busy\r\n"), SPEECH_SMTP, 0, 421, 0, "421-busy" },
+	{ BYTES("421-busy\r\n421 come back\r\n"), SPEECH_SMTP, C | R, 421, 0, "421-busy" },
 	/* a PROXY header that was not expected */
 	{ BYTES("220 b ESMTP Postfix\r\n500 5.5.2 Error: bad syntax\r\n500 5.5.2 Error: bad syntax\r\n"
 		"221 2.0.0 Bye\r\n"),
