@@ -12,6 +12,7 @@ import pytest
 from front import Greeter, Stream, edge_on, greeting, leads, tailnet_of
 from harness.edge import Edge
 from harness.net import BACKEND, EDGE
+from harness.operate import ask, rewrite
 from rig import DOMAIN, SPARE, Rig, wait_until
 
 SERVERS = ["tailnet:mailbox", f"mailbox.{DOMAIN}"]
@@ -128,5 +129,33 @@ def test_the_way_is_told(rig: Rig, edge: Edge, sock_file: Path):
 
     wait_until(lambda: way().startswith("direct to 198.51.100.20:"), "direct", 30)
     rig.relay(True)
-    replace_mailbox(rig, gently=True)
+    new = replace_mailbox(rig, gently=True)
     wait_until(lambda: way() == "relayed through rig", "relayed", 40)
+    wait_until(lambda: greeting(rig, timeout=3) == new and way() == "relayed through rig", "a client is greeted through the relay")
+
+
+def test_without_root_it_follows_all_the_same(rig: Rig, binary: str, sock_file: Path, mailbox: Greeter):
+    """Reading needs no privilege; a folder on the way to the socket may be closed, and then that is said."""
+    ini = leads("tailnet:mailbox")
+    with edge_on(rig, binary, ini, control=sock_file, keys="user = nobody"):
+        assert tailnet_of(sock_file)["answers"], tailnet_of(sock_file)
+    rig.nodes[EDGE].dir.chmod(0o700)
+    try:
+        with edge_on(rig, binary, ini, control=sock_file, keys="user = nobody") as edge:
+            assert "is not for this user" in tailnet_of(sock_file)["error"], edge.log()
+    finally:
+        rig.nodes[EDGE].dir.chmod(0o755)
+
+
+def test_a_reload_changes_whom_it_follows(rig: Rig, binary: str, sock_file: Path, mailbox: Greeter):
+    """First DNS alone, which on a node is MagicDNS; then tailscaled."""
+    with edge_on(rig, binary, leads(f"mailbox.{DOMAIN}"), control=sock_file) as edge:
+        followed = edge.ini_text
+        rewrite(edge, followed.replace(str(rig.nodes[EDGE].socket), "off"))
+        assert ask(sock_file, "reload")["ok"]
+        assert tailnet_of(sock_file) is None
+        wait_until(lambda: greeting(rig) == rig.nodes[BACKEND].ip4(), "MagicDNS tells where it is")
+        rewrite(edge, followed)
+        assert ask(sock_file, "reload")["ok"]
+        wait_until(lambda: (tailnet_of(sock_file) or {}).get("answers"), "tailscaled tells where it is")
+        assert greeting(rig) == rig.nodes[BACKEND].ip4()
