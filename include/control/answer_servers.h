@@ -6,6 +6,10 @@
 
 #include "backend/pool.h"
 
+/* What a server may be in. */
+#define SERVER_STATES 5
+extern const char *const server_states[SERVER_STATES];
+
 /* A new reference: an array, in the order of the file. */
 json_t *answer_servers(struct pool *p);
 

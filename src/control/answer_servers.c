@@ -3,6 +3,8 @@
 #include "base/log.h"
 #include "engine/timer.h"
 
+const char *const server_states[] = { "ready", "drain", "maint", "down", "no-address" };
+
 static json_t *packed(json_t *object)
 {
 	if (!object)

@@ -7,6 +7,7 @@
 
 #include "base/bits.h"
 #include "base/log.h"
+#include "control/answer_servers.h"
 #include "control/field.h"
 
 /* The words before the first sample of a family. */
@@ -182,6 +183,77 @@ static void put_flows(FILE *to, const json_t *status)
 	each_member(to, "bytes_total", "direction", "Bytes delivered; up: to the servers.", bytes);
 }
 
+static void put_server_labels(FILE *to, const char *name, const json_t *backend,
+			      const json_t *server)
+{
+	fprintf(to, "tailsplice_%s{", name);
+	put_label(to, "backend", field_text(backend, "name"));
+	putc(',', to);
+	put_label(to, "server", field_text(server, "name"));
+}
+
+static void put_server_flows(FILE *to, const json_t *backend, const json_t *server)
+{
+	put_server_labels(to, "server_flows", backend, server);
+	fprintf(to, "} %" PRIu64 "\n", field_u64(server, "live"));
+}
+
+static void put_server_state(FILE *to, const json_t *backend, const json_t *server)
+{
+	for (size_t i = 0; i < SERVER_STATES; i++) {
+		put_server_labels(to, "server_state", backend, server);
+		putc(',', to);
+		put_label(to, "state", server_states[i]);
+		fprintf(to, "} %d\n", strcmp(field_text(server, "state"), server_states[i]) == 0);
+	}
+}
+
+static void put_server_addresses(FILE *to, const json_t *backend, const json_t *server)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(field_array(server, "addresses"), i, row)
+	{
+		put_server_labels(to, "server_address_up", backend, server);
+		putc(',', to);
+		put_label(to, "address", field_text(row, "address"));
+		fprintf(to, "} %d\n", json_is_true(json_object_get(row, "up")));
+	}
+}
+
+static void put_server_age(FILE *to, const json_t *backend, const json_t *server)
+{
+	if (!json_is_integer(json_object_get(server, "age_s")))
+		return;
+	put_server_labels(to, "server_name_age_seconds", backend, server);
+	fprintf(to, "} %" PRIu64 "\n", field_u64(server, "age_s"));
+}
+
+static void put_servers(FILE *to, const json_t *backends)
+{
+	static const struct {
+		const char *name, *help;
+		void (*put)(FILE *to, const json_t *backend, const json_t *server);
+	} families[] = {
+		{ "server_flows", "Flows now, by server, those under way included.",
+		  put_server_flows },
+		{ "server_state", "1: the server is in that state.", put_server_state },
+		{ "server_address_up", "1: new flows may be led there.", put_server_addresses },
+		{ "server_name_age_seconds", "Since its addresses were last confirmed.",
+		  put_server_age },
+	};
+	const json_t *backend, *server;
+	size_t n, k;
+
+	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+		head(to, families[i].name, "gauge", families[i].help);
+		json_array_foreach(backends, n, backend)
+			json_array_foreach(field_array(backend, "servers"), k, server) families[i]
+				.put(to, backend, server);
+	}
+}
+
 char *metrics_text(const json_t *status, size_t *length)
 {
 	const json_t *backends = field_array(status, "backends");
@@ -196,6 +268,7 @@ char *metrics_text(const json_t *status, size_t *length)
 		    field_array(status, "listeners"));
 	put_columns(to, backend_columns, ARRAY_LEN(backend_columns), "backend", backends);
 	put_connects(to, backends);
+	put_servers(to, backends);
 	if (fclose(to) != 0)
 		panic("out of memory");
 	return text;

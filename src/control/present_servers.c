@@ -5,11 +5,9 @@
 
 #include "base/bits.h"
 #include "base/log.h"
+#include "control/answer_servers.h"
 #include "control/field.h"
 #include "control/text.h"
-
-/* As answer_servers.c names them. */
-static const char *const states[] = { "ready", "drain", "maint", "down", "no-address" };
 
 /* The addresses, those that are down marked; a literal is its own. */
 static void cell_addresses(struct table *t, const json_t *server)
@@ -106,21 +104,21 @@ void present_servers(const struct sheet *s, const json_t *backends, bool bold)
 
 char *present_server_states(const json_t *backends, char *out, size_t size)
 {
-	uint64_t counts[ARRAY_LEN(states)] = { 0 };
+	uint64_t counts[SERVER_STATES] = { 0 };
 	const json_t *backend, *server;
 	size_t i, k;
 
 	json_array_foreach(backends, i, backend)
 		json_array_foreach(field_array(backend, "servers"), k,
-				   server) for (size_t n = 0; n < ARRAY_LEN(states); n++)
-			counts[n] += strcmp(field_text(server, "state"), states[n]) == 0;
+				   server) for (size_t n = 0; n < SERVER_STATES; n++)
+			counts[n] += strcmp(field_text(server, "state"), server_states[n]) == 0;
 	*out = '\0';
-	for (size_t n = 0; n < ARRAY_LEN(states); n++) {
+	for (size_t n = 0; n < SERVER_STATES; n++) {
 		size_t used = strlen(out);
 
 		if (counts[n])
 			snprintf(out + used, size - used, "%s%" PRIu64 " %s", used ? ", " : "",
-				 counts[n], states[n]);
+				 counts[n], server_states[n]);
 	}
 	return out;
 }

@@ -15,7 +15,10 @@ static const char status[] =
 	" \"log\": {\"dropped\": 11}, \"listeners\": [{\"name\": \"mail\", \"address\": \"[::]:25\", \"live\": 1,"
 	" \"accepted\": 2, \"refused\": 3, \"up\": 4, \"down\": 5}], \"backends\": [{\"name\": \"b\", \"live\": 1,"
 	" \"connects\": 2, \"failed\": 3, \"up\": 4, \"down\": 5, \"connect_ms\": {\"sum\": 1500,"
-	" \"classes\": {\"1\": 2, \"250\": 0, \"inf\": 1}}}]}";
+	" \"classes\": {\"1\": 2, \"250\": 0, \"inf\": 1}},"
+	" \"servers\": [{\"name\": \"m.ts.net\", \"state\": \"drain\", \"live\": 3, \"age_s\": 7,"
+	" \"addresses\": [{\"address\": \"100.64.0.1\", \"up\": true}, {\"address\": \"fd7a::1\", \"up\": false}]},"
+	" {\"name\": \"192.0.2.1:25\", \"state\": \"ready\", \"live\": 0, \"age_s\": null}]}]}";
 
 static char *text_of(const char *json)
 {
@@ -49,6 +52,12 @@ Test(metrics, samples)
 		"\ntailsplice_backend_connect_duration_seconds_bucket{backend=\"b\",le=\"+Inf\"} 3\n",
 		"\ntailsplice_backend_connect_duration_seconds_sum{backend=\"b\"} 1.5\n",
 		"\ntailsplice_backend_connect_duration_seconds_count{backend=\"b\"} 3\n",
+		"\ntailsplice_server_flows{backend=\"b\",server=\"m.ts.net\"} 3\n",
+		"\ntailsplice_server_state{backend=\"b\",server=\"m.ts.net\",state=\"drain\"} 1\n",
+		"\ntailsplice_server_state{backend=\"b\",server=\"m.ts.net\",state=\"ready\"} 0\n",
+		"\ntailsplice_server_state{backend=\"b\",server=\"192.0.2.1:25\",state=\"ready\"} 1\n",
+		"\ntailsplice_server_address_up{backend=\"b\",server=\"m.ts.net\",address=\"fd7a::1\"} 0\n",
+		"\ntailsplice_server_name_age_seconds{backend=\"b\",server=\"m.ts.net\"} 7\n",
 	};
 	char *text = text_of(status);
 
