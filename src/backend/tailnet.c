@@ -15,13 +15,16 @@
 #include "engine/timer.h"
 
 /* Milliseconds. */
-#define ANSWER_LIMIT 5000 /* for a status */
-#define ASK_EVERY \
-	15000 /* changes may be dropped (ipnlocal: a full channel), and the way to a node makes none */
-#define DOUBT_EVERY 500 /* while it is not clear which of two nodes lives */
-#define ASK_AT_MOST 50	/* one burst of changes is one question */
-#define RETRY_FIRST 100
-#define RETRY_MAX   5000
+#define ANSWER_LIMIT 5000  /* for a status */
+#define ASK_EVERY    15000 /* tailscaled may drop a change, and the way to a node makes none */
+#define DOUBT_EVERY  500   /* while it is not clear which of two nodes lives */
+#define ASK_AT_MOST  50	   /* one burst of changes is one question */
+#define TOOK_MAX     100   /* more than that tailscaled had something else to do */
+#define RETRY_FIRST  100
+#define RETRY_MAX    5000
+
+/* Asking takes at most one part in so many of the time, however much changes in a large tailnet. */
+#define ASK_SHARE 10
 
 #define EXPIRY_WARNS (14 * 86400) /* seconds */
 
@@ -33,7 +36,7 @@ struct tailnet {
 	char *socket;
 	struct localapi *api; /* the thread's */
 	struct names *names;
-	msec_t asked, retry_at, retry_after; /* the thread's, and what follows up to `lock` */
+	msec_t asked, took, retry_at, retry_after; /* the thread's, and what follows up to `lock` */
 	bool stale, doubt, said_lost, said_expiry;
 	struct tailnet_pulses pulses;
 	pthread_mutex_t lock; /* of `seen`, for a copy */
@@ -302,8 +305,10 @@ static void take_news(struct tailnet *t, const struct localapi_news *news)
 {
 	msec_t now = timer_now();
 
-	if (news->answered)
+	if (news->answered) {
 		take_answer(t, news);
+		t->took = min_of(timer_now() - t->asked, (msec_t)TOOK_MAX);
+	}
 	if (news->answered && news->answer)
 		t->retry_after = 0;
 	if (news->lost) {
@@ -340,7 +345,7 @@ static int step(struct tailnet *t, msec_t now)
 	}
 	if (localapi_waits(t->api))
 		return ASK_EVERY;
-	due = t->asked + (t->stale ? (msec_t)ASK_AT_MOST : every);
+	due = t->asked + (t->stale ? max_of((msec_t)ASK_AT_MOST, ASK_SHARE * t->took) : every);
 	if (now < due)
 		return (int)(due - now);
 	t->stale = false;

@@ -63,6 +63,15 @@ def test_a_failure_is_an_exit_status(tmp_path: Path, options: dict[str, str], ch
     assert row["verdict"] == "fail" and words in row["what"] and row["means"] and row["do"]
 
 
+def test_outbound_is_tried_only_when_asked_for(tmp_path: Path):
+    file = write(tmp_path)
+    assert "outbound-25" not in by_check(json.loads(doctor("--json", "-c", file).stdout))
+    done = doctor("--json", "--outbound", "name.invalid", "-c", file)
+    row = by_check(json.loads(done.stdout))["outbound-25"]
+    assert row["verdict"] == "warn" and row["what"].startswith("name.invalid cannot be reached on port 25: "), row
+    assert done.returncode == 0
+
+
 def test_mistakes(tmp_path: Path):
     done = doctor("--sometimes")
     assert done.returncode == 1 and "unexpected '--sometimes'" in done.stderr
