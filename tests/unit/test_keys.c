@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "config/route.h"
+#include "config/rules.h"
 #include "support/configs.h"
 
 static const enum section_kind kinds[] = { SECTION_GLOBAL, SECTION_LISTEN, SECTION_BACKEND };
@@ -19,14 +21,26 @@ static void free_section(enum section_kind kind, void *section)
 		free(l->bind.at);
 		free(l->target.name);
 		free(l->path);
+		free(l->accept_proxy.at);
+		for (size_t i = 0; i < l->routes.count; i++)
+			route_finish(&l->routes.at[i]);
+		free(l->routes.at);
+		rules_finish(&l->allow);
+		rules_finish(&l->deny);
 	} else if (kind == SECTION_BACKEND) {
 		for (size_t i = 0; i < b->servers.count; i++)
 			free(b->servers.at[i].host);
 		free(b->servers.at);
+		free(b->device);
+		free(b->source.at);
+		free(b->via.host);
+		free(b->via.user);
+		free(b->via.password);
 	} else if (kind == SECTION_GLOBAL) {
 		free(g->user);
 		free(g->control);
 		free(g->include);
+		free(g->tailscale);
 	}
 }
 
