@@ -22,6 +22,7 @@ struct attempt_terms {
 	struct ring *ring;
 	const struct backend_conf *conf;
 	struct outgoing outgoing;
+	struct addr proxy; /* where `via` leads, if there is one */
 	const struct timeouts *timeouts;
 	const uint8_t *header; /* lent until the last attempt ended */
 	size_t header_len;     /* 0: none */

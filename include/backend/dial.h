@@ -40,6 +40,7 @@ struct dial_plan {
 
 struct dial {
 	struct attempt_terms terms;
+	struct pool *pool;
 	struct timers *timers;
 	struct timer timer;
 	void *owner;

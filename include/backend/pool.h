@@ -30,6 +30,7 @@ struct pool {
 	const struct backend_conf *conf;
 	struct pool_member *at;
 	size_t count;
+	struct name *proxy; /* of `via`; held. NULL: none, or a literal */
 	pthread_mutex_t lock;
 };
 
@@ -51,6 +52,9 @@ unsigned pool_share(const struct pool *p, const struct pool_member *m);
 
 /* A name of it was never answered, for good or ill. */
 bool pool_is_asking(struct pool *p);
+
+/* Where the proxy of `via` is now; false: its name has no address. There is one. */
+bool pool_proxy(struct pool *p, struct addr *out);
 
 /* Where a new flow of that client is led, best first: the servers as `balance` says, their addresses behind each
  * other, families in turn. Backups only if no other server can be used. `port` holds where the server names none.

@@ -159,7 +159,8 @@ enum dismissal { DISMISS_RESET, DISMISS_DROP, DISMISS_TARPIT };
 struct via_conf {
 	char *host;	       /* as written; NULL: none */
 	char *user, *password; /* NULL: none */
-	struct addr at;
+	struct addr at;	       /* AF_UNSPEC, with its port: */
+	char *name;	       /* HOST is this name; NULL: a literal */
 };
 
 /* `source-guard` */

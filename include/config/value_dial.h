@@ -12,7 +12,7 @@ const char *value_device(const char *text);
 const char *value_source(const char *text, struct addrs *out);
 
 /* "socks5://HOST:PORT", "socks5://USER:PASSWORD@HOST:PORT" with %XX for what has a meaning there (RFC 3986 2.1). HOST is
- * an IP literal or localhost. What was expected never repeats the value. */
+ * an IP literal or a name. What was expected never repeats the value. */
 const char *value_via(const char *text, struct via_conf *out);
 
 #endif

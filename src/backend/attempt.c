@@ -128,7 +128,7 @@ bool attempt_start(struct attempt *a, const struct attempt_terms *terms,
 		   const struct choice *choice, msec_t now, bool chained)
 {
 	const struct via_conf *via = &terms->conf->via;
-	const struct addr *to = via->host ? &via->at : &choice->at;
+	const struct addr *to = via->host ? &terms->proxy : &choice->at;
 
 	*a = (struct attempt){ .connect.done = on_connected,
 			       .send.done = on_sent,

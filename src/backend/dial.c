@@ -59,6 +59,8 @@ static void note_failure(struct dial *d, const struct attempt *a)
 	char at[ADDR_TEXT];
 
 	note_error(d, a->error);
+	if (d->pool->proxy && is_the_servers(a->error))
+		name_hurry(d->pool->proxy);
 	if (a->choice->at.sa.sa_family != AF_UNSPEC && is_the_servers(a->error))
 		server_note(a->choice->server, &a->choice->at, HEALTH_CONNECT_FAILED);
 	log_debug("backend %s: %s %s: %s", d->terms.conf->section.name, a->choice->server->host,
@@ -245,11 +247,13 @@ struct dial *dial_new(struct ring *ring, struct timers *timers, const struct dia
 				       .outgoing = outgoing_of(plan->pool->conf),
 				       .timeouts = &plan->timeouts,
 				       .changed = on_changed },
+			    .pool = plan->pool,
 			    .timers = timers,
 			    .timer.tick = tick,
 			    .watch.done = on_watched,
 			    .nchoices = count };
 	memcpy(d->choices, choices, count * sizeof(*choices));
+	pool_proxy(plan->pool, &d->terms.proxy);
 	return d;
 }
 

@@ -32,6 +32,8 @@ void pool_open(struct pool *p, const struct backend_conf *conf, struct registry 
 			.weight = servers->at[i].weight,
 			.backup = servers->at[i].backup,
 		};
+	if (conf->via.name)
+		p->proxy = name_hold(&registry->names, conf->via.name);
 	pthread_mutex_init(&p->lock, NULL);
 }
 
@@ -41,6 +43,8 @@ void pool_close(struct pool *p)
 		return;
 	for (size_t i = 0; i < p->count; i++)
 		server_release(p->at[i].server);
+	if (p->proxy)
+		name_release(p->proxy);
 	free(p->at);
 	p->at = NULL;
 	pthread_mutex_destroy(&p->lock);
@@ -70,7 +74,23 @@ bool pool_is_asking(struct pool *p)
 	for (size_t i = 0; i < p->count; i++)
 		if (p->at[i].server->name && !name_is_answered(p->at[i].server->name))
 			return true;
-	return false;
+	return p->proxy && !name_is_answered(p->proxy);
+}
+
+bool pool_proxy(struct pool *p, struct addr *out)
+{
+	struct addr at[NAME_ADDRESSES_MAX];
+
+	*out = p->conf->via.at;
+	if (!p->proxy)
+		return true;
+	if (!name_addresses(p->proxy, at)) {
+		name_hurry(p->proxy);
+		return false;
+	}
+	addr_set_port(&at[0], addr_port(out));
+	*out = at[0];
+	return true;
 }
 
 /* A server that came back gets its share of flows bit by bit. */
@@ -234,8 +254,12 @@ size_t pool_choose(struct pool *p, const struct addr *client, uint16_t port,
 {
 	struct candidate c[BACKEND_SERVERS_MAX];
 	struct addr at[NAME_ADDRESSES_MAX];
-	size_t servers = gather(p, false, port, c), count = 0, n;
+	size_t servers, count = 0, n;
 
+	*error = POOL_NO_ADDRESS;
+	if (!pool_proxy(p, &at[0]))
+		return 0;
+	servers = gather(p, false, port, c);
 	if (!servers)
 		servers = gather(p, true, port, c);
 	if (servers > 1)

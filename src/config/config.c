@@ -45,6 +45,7 @@ static void free_backend(struct backend_conf *b)
 	free(b->device);
 	free(b->source.at);
 	free(b->via.host);
+	free(b->via.name);
 	free(b->via.user);
 	free(b->via.password);
 }

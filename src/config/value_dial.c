@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config/value.h"
+#include "config/value_server.h"
 
 const char *value_device(const char *text)
 {
@@ -37,7 +38,7 @@ const char *value_source(const char *text, struct addrs *out)
 
 #define SOCKS_SCHEME "socks5://"
 #define VIA_EXPECTED \
-	"socks5://HOST:PORT or socks5://USER:PASSWORD@HOST:PORT, where HOST is an IP address or localhost"
+	"socks5://HOST:PORT or socks5://USER:PASSWORD@HOST:PORT, where HOST is an IP address or a host name"
 
 static int hex(char c)
 {
@@ -68,34 +69,38 @@ static bool decode(const char *text, size_t len, char out[static 256])
 	return used > 0;
 }
 
-static bool read_proxy(const char *text, struct addr *out)
+/* The address, or only its port; then `host` is a name. */
+static bool read_proxy(const char *text, struct addr *out, char host[static 256])
 {
 	const char *colon = strrchr(text, ':');
-	char host[ADDR_TEXT];
 	uint64_t port;
 	size_t len = colon ? (size_t)(colon - text) : 0;
 
-	if (!colon || len >= sizeof(host) || value_number(colon + 1, 1, 65535, false, &port))
+	if (!colon || len > 255 || value_number(colon + 1, 1, 65535, false, &port))
 		return false;
 	memcpy(host, text, len);
 	host[len] = '\0';
 	/* An IPv6 address without brackets would swallow the port. */
 	if (strchr(host, ':') && host[0] != '[')
 		return false;
-	return addr_parse(out, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, (uint16_t)port);
+	*out = (struct addr){ 0 };
+	addr_set_port(out, (uint16_t)port);
+	return addr_parse(out, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host,
+			  (uint16_t)port) ||
+	       value_is_host_name(host);
 }
 
 const char *value_via(const char *text, struct via_conf *out)
 {
 	const char *place = text + strlen(SOCKS_SCHEME), *at, *colon;
-	char user[256], password[256];
+	char user[256], password[256], host[256];
 	struct addr proxy;
 
 	if (strncmp(text, SOCKS_SCHEME, strlen(SOCKS_SCHEME)) != 0)
 		return VIA_EXPECTED;
 	at = strrchr(place, '@');
 	colon = at ? memchr(place, ':', (size_t)(at - place)) : NULL;
-	if (!read_proxy(at ? at + 1 : place, &proxy) || (at && !colon))
+	if (!read_proxy(at ? at + 1 : place, &proxy, host) || (at && !colon))
 		return VIA_EXPECTED;
 	if (at && (!decode(place, (size_t)(colon - place), user) ||
 		   !decode(colon + 1, (size_t)(at - colon - 1), password)))
@@ -103,6 +108,8 @@ const char *value_via(const char *text, struct via_conf *out)
 		       "'%', ':', '@' and '/'";
 	value_replace(&out->host, at ? at + 1 : place);
 	out->at = proxy;
+	if (proxy.sa.sa_family == AF_UNSPEC)
+		value_replace(&out->name, host);
 	if (at) {
 		value_replace(&out->user, user);
 		value_replace(&out->password, password);

@@ -30,7 +30,7 @@ static bool read_port(const char *text, uint16_t *out)
 }
 
 /* A host name's shape (RFC 1123 2.1), with '_' as some networks use it. */
-static bool is_host_name(const char *text)
+bool value_is_host_name(const char *text)
 {
 	size_t len = strlen(text);
 
@@ -49,10 +49,10 @@ static const char *check_host(const char *host)
 	struct addr a;
 
 	if (strncmp(host, SERVER_TAILNET, strlen(SERVER_TAILNET)) == 0)
-		return is_host_name(host + strlen(SERVER_TAILNET))
+		return value_is_host_name(host + strlen(SERVER_TAILNET))
 			       ? NULL
 			       : "tailnet:NODE, where NODE is a machine as `tailscale status` names it";
-	if (addr_parse(&a, host, 0) || is_host_name(host))
+	if (addr_parse(&a, host, 0) || value_is_host_name(host))
 		return NULL;
 	return "HOST or HOST:PORT, where HOST is an IP address, a host name or tailnet:NODE";
 }

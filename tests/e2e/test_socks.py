@@ -5,16 +5,18 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Callable, Iterator
 
 import pytest
 
+from harness.dns import dns
 from harness.edge import Edge, free_port
 from harness.header import read_header
 from harness.need import need_program
+from harness.net import EDGE, Net
 from harness.socks import NAME, V4, V6, Manners, SocksServer
-from harness.stand import accept, connect, echo_once, listen
+from harness.stand import TIMEOUT, accept, connect, echo_once, listen
 from harness.wire import MIB, UP, check_stream, ends_without_data, send_stream, together
 
 pytestmark = pytest.mark.usefixtures("binary")
@@ -66,6 +68,30 @@ def test_name_is_the_proxys() -> None:
                 assert (line["why"], line["server"]) == ("client-eof", f"{name}:{back}"), line
                 assert "does not resolve" not in edge.log()
             assert proxy.asked == [(NAME, name, back)]
+
+
+def test_the_proxy_has_a_name(net: Net) -> None:
+    """As beside a container: its name is resolved here, and again when it has moved."""
+    port, back, asked = 2991, 2992, 2993
+    with dns(net, EDGE, {}) as names, ExitStack() as stack:
+        first, second = (in_edge(net, stack, address, asked) for address in ("127.0.0.2", "127.0.0.3"))
+        ini = (f"[listen front]\nports = {port}\nbackend = back\n[backend back]\nserver = mailbox.example.net:{back}\n"
+               f"via = socks5://tailscale:{asked}\non-down = hold 20s\n")
+        with Edge(ini, netns=net.name(EDGE)):
+            for address, proxy in (("127.0.0.2", first), ("127.0.0.3", second)):
+                names.names["tailscale"] = [address]
+                with net.connect(EDGE, ("127.0.0.1", port), timeout=20):
+                    heard, _ = proxy.accept()
+                    heard.close()
+                proxy.close()
+
+
+def in_edge(net: Net, stack: ExitStack, address: str, port: int) -> socket.socket:
+    sock = stack.enter_context(net.socket(EDGE))
+    sock.bind((address, port))
+    sock.listen()
+    sock.settimeout(TIMEOUT)
+    return sock
 
 
 def test_password() -> None:

@@ -52,6 +52,7 @@ static void read_dial(const char *text)
 		MUST(strlen(text) < 16);
 	free(source.at);
 	free(via.host);
+	free(via.name);
 	free(via.user);
 	free(via.password);
 }

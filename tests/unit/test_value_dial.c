@@ -76,6 +76,10 @@ Test(value_dial, via)
 		{ "socks5://127.0.0.1:0", NULL, NULL, NULL },
 		{ "socks5://127.0.0.1:65536", NULL, NULL, NULL },
 		{ "socks5://::1:1055", NULL, NULL, NULL },
+		{ "socks5://tailscale:1055", "-", NULL, NULL },
+		{ "socks5://edge:" SECRET "@proxy.example.net:1055", "-", "edge", SECRET },
+		{ "socks5://pro xy:1055", NULL, NULL, NULL },
+		{ "socks5://127.0.0.300:1055", NULL, NULL, NULL },
 		{ "socks5://:1055", NULL, NULL, NULL },
 		{ "socks5://", NULL, NULL, NULL },
 		{ "socks4://127.0.0.1:1055", NULL, NULL, NULL },
@@ -85,7 +89,7 @@ Test(value_dial, via)
 		{ "socks5://:" SECRET "@127.0.0.1:1055", NULL, NULL, NULL },
 		{ "socks5://edge:" SECRET "%0@127.0.0.1:1055", NULL, NULL, NULL },
 		{ "socks5://edge:" SECRET "%00@127.0.0.1:1055", NULL, NULL, NULL },
-		{ "socks5://edge:" SECRET "@nowhere:1055", NULL, NULL, NULL },
+		{ "socks5://edge:" SECRET "@no/where:1055", NULL, NULL, NULL },
 	};
 	char at[ADDR_TEXT];
 
@@ -105,7 +109,10 @@ Test(value_dial, via)
 			   rows[i].text);
 		expect_str(via.password ? via.password : "-",
 			   rows[i].password ? rows[i].password : "-", rows[i].text);
+		cr_expect(!via.name == (via.at.sa.sa_family != AF_UNSPEC), "%s", rows[i].text);
+		expect_num(addr_port(&via.at) > 0, 1, rows[i].text);
 		free(via.host);
+		free(via.name);
 		free(via.user);
 		free(via.password);
 	}
