@@ -11,6 +11,7 @@
 #include "backend/names.h"
 #include "backend/tailnet_choice.h"
 #include "backend/tailnet_status.h"
+#include "backend/tailnet_words.h"
 
 struct tailnet;
 
@@ -34,13 +35,6 @@ bool tailnet_ask(const char *socket, struct tailnet_status *out, char why[static
 void tailnet_tell(struct names *names, const struct tailnet_status *s, const char *host,
 		  const char *why);
 
-/* One name that is held, and who it is. */
-struct tailnet_wanted {
-	char host[TAILNET_NAME];
-	enum tailnet_verdict verdict;
-	struct tailnet_node use, other; /* naddresses 0: none */
-};
-
 /* A copy for the operator. */
 struct tailnet_view {
 	bool wanted;		/* some server is a node; else tailscaled is not asked */
@@ -56,8 +50,5 @@ struct tailnet_view {
 /* Any thread. Accepts NULL: all zero. End it with tailnet_view_finish(). */
 void tailnet_view(struct tailnet *t, struct tailnet_view *out);
 void tailnet_view_finish(struct tailnet_view *v);
-
-/* "direct to ADDRESS:PORT", "relayed through DERP CODE", "idle". Returns `out`. */
-char *tailnet_way(const struct tailnet_node *n, char *out, size_t size);
 
 #endif
