@@ -11,8 +11,8 @@
 void check_configuration(const struct facts *f, struct checkup *c)
 {
 	if (f->config)
-		checkup_say(c, CHECKUP_OK, "", "", "%s, %zu addresses to listen on", f->file,
-			    f->plan->count);
+		checkup_say(c, CHECKUP_OK, "", "", "%s, %zu address%s to listen on", f->file,
+			    f->plan->count, f->plan->count == 1 ? "" : "es");
 	else
 		checkup_say(c, CHECKUP_WARN,
 			    "Only the machine is looked at, not what it is meant to serve.",

@@ -40,6 +40,12 @@ void present_tailnet_interface(const struct sheet *s, const json_t *interface)
 			  refused);
 }
 
+/* Of the node that is used: a ghost is another one, of which there is a line below. */
+static const char *state_of(const json_t *row)
+{
+	return field_object(row, "other") ? "online" : field_text(row, "verdict");
+}
+
 static void note_other(struct table *t, const json_t *row)
 {
 	const json_t *other = field_object(row, "other");
@@ -75,7 +81,7 @@ void present_tailnet_nodes(const struct sheet *s, const json_t *tailnet, bool bo
 
 		table_cell(&t, node ? field_text(node, "name") : field_text(row, "server"));
 		table_cell(&t, first_address(node));
-		table_cell(&t, field_text(row, "verdict"));
+		table_cell(&t, state_of(row));
 		table_cell(&t, field_text(node, "way"));
 		table_cell(&t, json_is_string(json_object_get(node, "key_expiry"))
 				       ? field_text(node, "key_expiry")

@@ -191,7 +191,11 @@ static const char busy[] =
 	"'age_s':61,'error':'there is no such name (NXDOMAIN)'},"
 	"{'name':'[fd7a:115c:a1e0::2]:25','state':'maint','live':0,'weight':1,'backup':true,'share_percent':100,"
 	"'addresses':[{'address':'fd7a:115c:a1e0::2','up':true}],'source':null,'age_s':null,'error':null}],'send_proxy':'v2',"
-	"'live':312,'connects':81234,'failed':9,'up':1,'down':2}]}";
+	"'live':312,'connects':81234,'failed':9,'up':1,'down':2}],"
+	"'tailnet':{'answers':true,'version':'1.98.3','mode':'kernel','self':{'name':'edge.tail1.ts.net','addresses':['100.64.0.1']},"
+	"'nodes':[{'server':'tailnet:mailbox','verdict':'ghost','node':{'name':'mailbox-1.tail1.ts.net','addresses':['100.64.0.3'],"
+	"'way':'direct to 192.0.2.1:41641','key_expiry':null},'other':{'name':'mailbox.tail1.ts.net','addresses':['100.64.0.2']}},"
+	"{'server':'tailnet:spare','verdict':'unknown','node':null,'other':null}]}}";
 
 /* Of text with ' for ". */
 static json_t *read_json(const char *text)
@@ -255,6 +259,11 @@ Test(present, status_fits_and_tells_everything)
 		"ready   300   2 (40%)  ",
 		" -> a-backend-whose-name-is-as-long-as-a-name-may-be-in-the-file.yz\n",
 		"81234",
+		"tailscaled 1.98.3, kernel mode; this is edge.tail1.ts.net,",
+		"  a ghost has the name: mailbox.tail1.ts.net (100.64.0.2)\n",
+		"100.64.0.3  online ",
+		"direct to 192.0.2.1:41641",
+		"tailnet:spare",
 	};
 	static const size_t widths[] = { 0, 80, 72, 200 };
 
