@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "base/bits.h"
+#include "config/wire.h"
 
 enum manner manner_of(enum pp_version configured)
 {
@@ -221,21 +221,24 @@ const char *finding_name(enum finding f)
 
 static enum speech speech_of_port(uint16_t port)
 {
-	static const struct {
-		uint16_t port;
-		enum speech speech;
-	} known[] = {
-		{ 25, SPEECH_SMTP },   { 587, SPEECH_SMTP },   { 2525, SPEECH_SMTP },
-		{ 465, SPEECH_TLS },   { 993, SPEECH_TLS },    { 995, SPEECH_TLS },
-		{ 443, SPEECH_TLS },   { 8443, SPEECH_TLS },   { 143, SPEECH_IMAP },
-		{ 110, SPEECH_POP3 },  { 4190, SPEECH_SIEVE }, { 80, SPEECH_HTTP },
-		{ 8080, SPEECH_HTTP },
-	};
+	enum wire w = wire_of(port);
 
-	for (size_t i = 0; i < ARRAY_LEN(known); i++)
-		if (known[i].port == port)
-			return known[i].speech;
-	return SPEECH_NONE;
+	if (wire_is_tls(w))
+		return SPEECH_TLS;
+	switch (w) {
+	case WIRE_SMTP:
+		return SPEECH_SMTP;
+	case WIRE_IMAP:
+		return SPEECH_IMAP;
+	case WIRE_POP3:
+		return SPEECH_POP3;
+	case WIRE_SIEVE:
+		return SPEECH_SIEVE;
+	case WIRE_HTTP:
+		return SPEECH_HTTP;
+	default:
+		return SPEECH_NONE;
+	}
 }
 
 enum speech speech_of_ports(uint16_t listen, uint16_t server)

@@ -340,6 +340,48 @@ static void http_bans_edge(const struct lint *lint, const struct endpoint *e)
 					  : "web and mail stop for everybody");
 }
 
+/* Does what is spoken on that port answer the check? Unknown ports may. */
+static bool fits(enum check_kind kind, uint16_t port)
+{
+	enum wire w = wire_of(port);
+
+	if (w == WIRE_OTHER || kind == CHECK_OFF || kind == CHECK_TCP)
+		return true;
+	if (kind == CHECK_TLS)
+		return wire_is_tls(w);
+	return w == (kind == CHECK_SMTP ? WIRE_SMTP : WIRE_IMAP);
+}
+
+/* Without a port of its own, a check takes the first that leads to the server and fits (edge/checks.c). */
+static void check_protocol(const struct lint *lint, const struct backend_conf *b)
+{
+	enum check_kind kind = (enum check_kind)b->check.kind;
+	uint16_t asked = (uint16_t)b->check.port;
+	static const char *const remedies[] = { "", "", "check-port = 25, or check = tls",
+						"check-port = 143, or check = tls",
+						"check-port to a port where TLS begins at once" };
+
+	for (size_t i = 0; !b->check.port && i < lint->nendpoints; i++) {
+		const struct endpoint *e = &lint->endpoints[i];
+
+		if (e->backend != b)
+			continue;
+		if (fits(kind, e->port))
+			return;
+		asked = asked ? asked : e->port;
+	}
+	if (fits(kind, asked))
+		return;
+	lint_say(
+		lint, LINT_WARNING, LINT_CHECK_PROTOCOL,
+		lint_at_backend(b, b->check.port ? "check-port" : "check"),
+		"check: %s of [backend %s] asks port %u, where %s is spoken: the server would count as down; set %s",
+		kind == CHECK_SMTP   ? "smtp"
+		: kind == CHECK_IMAP ? "imap"
+				     : "tls",
+		b->section.name, asked, wire_name(wire_of(asked)), remedies[kind]);
+}
+
 /* A 421 that no client of the backend would understand. */
 static void farewell_unspoken(const struct lint *lint, const struct backend_conf *b)
 {
@@ -409,6 +451,8 @@ void lint_endpoints(const struct lint *lint)
 		}
 	}
 	proxy_disagrees(lint);
-	for (size_t i = 0; i < lint->config->nbackends; i++)
+	for (size_t i = 0; i < lint->config->nbackends; i++) {
 		farewell_unspoken(lint, &lint->config->backends[i]);
+		check_protocol(lint, &lint->config->backends[i]);
+	}
 }

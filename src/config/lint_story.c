@@ -185,6 +185,13 @@ static const struct lint_story stories[LINT_COUNT] = {
 		"Do: set check = smtp, imap, tls or tcp. If both servers may get flows, leave `backup` away: with\n"
 		"balance = first the second is tried when the first does not answer, checked or not. If only the\n"
 		"operator shall switch (`tailsplice maint BACKEND/SERVER`), this warning is not for you.\n"},
+	[LINT_CHECK_PROTOCOL] = {"check-protocol", "a check asks a port in a protocol that is not spoken there",
+		"Checks connect to check-port, else to the server's own port, else to one that a listener leads\n"
+		"to. On 465 and 993 TLS begins at once: check = smtp or imap would wait there for a greeting in\n"
+		"the clear and find the server down at its first check, and no client would get through.\n"
+		"check = tls wants a ServerHello, which 25 and 143 never send unasked.\n"
+		"Do: set check-port to 25 (smtp) or 143 (imap), or check = tls where TLS begins at once.\n"
+		"`tailsplice probe` says what each port really answers.\n"},
 	[LINT_PRIVILEGED_PORT] = {"privileged-port", "a port needs a right that this user does not have",
 		"Ports below net.ipv4.ip_unprivileged_port_start (1024 unless changed) are bound by root or with\n"
 		"CAP_NET_BIND_SERVICE. Without it `run` ends with status 2 and `cannot listen`. It is a warning,\n"
