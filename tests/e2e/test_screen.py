@@ -191,10 +191,15 @@ def test_ipv6_source_is_a_64(net: Net) -> None:
         ini = (f"[listen a]\nports = {port}\nbackend = b\nmax-flows-per-source = 2\n"
                f"[backend b]\nserver = 127.0.0.1:{backend.getsockname()[1]}\n")
         with Edge(ini, netns=net.name(EDGE)) as edge:
-            clients = [net.connect(CLIENT, (V6.edge, port), source=source) for source in V6.clients]
-            assert [fate(client, 0.3) for client in clients].count("reset") == 1
+            living = []
+            for source in V6.clients:
+                try:
+                    living.append(net.connect(CLIENT, (V6.edge, port), source=source))
+                except ConnectionResetError:
+                    pass
             edge.wait_flow(lambda flow: flow["why"] == "limit-source")
-            close_all(clients)
+            assert [fate(client, 0.3) for client in living].count("silence") == 2
+            close_all(living)
 
 
 def test_flows_of_one_listener(sock_file: Path) -> None:
@@ -362,30 +367,28 @@ def refused(sock_file: Path) -> int:
     return ends.get("denied", 0) + ends.get("client-reset", 0)
 
 
-def told(edge: Edge) -> int:
-    whys = ("denied", "client-reset")
-    sums = sum(int(line["clients"]) for line in edge.lines() if line.get("why") in whys and "clients" in line)
-    return sums + sum(flow["why"] in whys for flow in edge.flows())
-
-
 @pytest.mark.parametrize("action", ["reset", "drop", "tarpit"])
 def test_flood(sock_file: Path, action: str) -> None:
     """Refused clients from many addresses: memory stays, the log stays short, others are served meanwhile."""
     keys = f"deny = {action} 127.2.0.0/15\nmax-flows-per-source = 50"
-    sources = addresses(6000)
+    sources = addresses(4000)
     with guarded(keys, global_keys=f"workers = 2\ncontrol = {sock_file}") as it:
-        knock(iter(sources[:1000]), it.port)
-        before = it.edge.rss()
-        flood = threading.Thread(target=knock, args=(iter(sources), it.port))
-        flood.start()
+        grown, came = [], 0
         started, served = time.monotonic(), 0
-        while flood.is_alive() or served < 20:
-            served += is_served(it.port, f"127.0.0.{served % 200 + 1}")
-        flood.join()
+        for _ in range(4):
+            before = it.edge.rss()
+            flood = threading.Thread(target=knock, args=(iter(sources), it.port))
+            flood.start()
+            while flood.is_alive():
+                served += is_served(it.port, f"127.0.0.{served % 200 + 1}")
+            flood.join()
+            came += len(sources)
+            assert settled(lambda: refused(sock_file) == came), ask(sock_file, "status")["ends"]
+            grown.append(it.edge.rss() - before)
         seconds = time.monotonic() - started
-        assert settled(lambda: refused(sock_file) == len(sources) + 1000), ask(sock_file, "status")["ends"]
-        grown = it.edge.rss() - before
-        assert SANITIZED or grown < 1 << 20, f"{grown} bytes more"
+        assert served >= 4
+        # how many are there at a time is chance, and what they needed stays; what each leaves behind would show in every round
+        assert SANITIZED or min(grown) < 64 * len(sources), grown
         lines = sum(flow["why"] == "denied" for flow in it.edge.flows())
         assert lines <= 2 * LINES * (seconds + 3), f"{lines} lines in {seconds} s"
-        assert settled(lambda: told(it.edge) == len(sources) + 1000), "each is told of, alone or in a sum"
+        assert settled(lambda: it.edge.told("denied", "client-reset") == came), "each is told of, alone or in a sum"

@@ -279,6 +279,11 @@ class Edge:
                 if "flow" in fields and "why" in fields:
                     self._flows.append(fields)
 
+    def told(self, *whys: str) -> int:
+        """Connections that ended so: those with a line of their own, and those in sums (of refused ones, and of such as had gone)."""
+        sums = sum(int(line["clients"]) for line in self.lines() if line.get("why") in whys and "clients" in line)
+        return sums + sum(flow["why"] in whys for flow in self.flows())
+
     def wait_flow(self, pred: Callable[[dict[str, str]], bool], timeout: float = 10, *, after: int = 0) -> dict[str, str]:
         """The first flow line that `pred` accepts, of those past the first `after`; waits for it."""
         deadline = time.monotonic() + timeout * self.patience

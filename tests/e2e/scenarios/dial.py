@@ -161,11 +161,12 @@ def client_ends_at_once(ctx: Ctx) -> None:
 
 @scenario()
 def client_resets_at_once(ctx: Ctx) -> None:
-    """A port scan that resets, mostly before the edge could ask for the client's address: `client=-` then."""
+    """A port scan that resets, mostly before the edge could ask for the client's address: `client=-` then, and of many a sum."""
+    before = ctx.edge.told("client-reset")
     with answering(ctx):
         for _ in range(ctx.scale.repeats):
             reset(ctx.connect())
-        assert ctx.wait_until(lambda: len(ctx.edge.flows()) >= ctx.first_flow + ctx.scale.repeats), "flow lines are missing"
+        assert ctx.wait_until(lambda: ctx.edge.told("client-reset") >= before + ctx.scale.repeats), "flow lines are missing"
     for line in ctx.edge.flows()[ctx.first_flow:]:
         assert (line["why"], line["up"], line["down"]) == ("client-reset", "0", "0"), f"the client reset at once: {line}"
 
