@@ -227,9 +227,14 @@ void plan_free(struct plan *p)
 
 static void print_server(const struct destination *to, const struct server_conf *s, FILE *out)
 {
-	const char *shape = strchr(s->host, ':') && s->host[0] != '[' ? " [%s]:%u" : " %s:%u";
+	bool bare_v6 = strchr(s->host, ':') && s->host[0] != '[' &&
+		       strncmp(s->host, SERVER_TAILNET, strlen(SERVER_TAILNET)) != 0;
 
-	fprintf(out, shape, s->host, s->port ? s->port : to->dial.port);
+	fprintf(out, bare_v6 ? " [%s]:%u" : " %s:%u", s->host, s->port ? s->port : to->dial.port);
+	if (s->weight != 1)
+		fprintf(out, " weight=%u", s->weight);
+	if (s->backup)
+		fputs(" backup", out);
 }
 
 static void print_destination(const struct plan_entry *e, const struct destination *to, FILE *out)

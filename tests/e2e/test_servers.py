@@ -257,3 +257,38 @@ def test_who_does_not_speak_smtp_is_reset(sock_file: Path) -> None:
     ini, port, _ = closed_edge(sock_file, "on-down = smtp-421", "profile = imap")
     with Edge(ini):
         expect_reset(port)
+
+
+def test_checks_and_hold(sock_file: Path) -> None:
+    """Down by its checks: nobody is dialled, clients are held; the check that finds it up lets them in."""
+    ini, port, back = closed_edge(sock_file, "on-down = hold 20s\ncheck = tcp\ncheck-interval = 1s\nrise = 1\nfall = 1", "")
+
+    def state() -> str:
+        return ask(sock_file, "status")["backends"][0]["servers"][0]["state"]
+
+    with Edge(ini) as edge:
+        deadline = time.monotonic() + 5
+        while state() != "down" and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert state() == "down"
+        with connect(port) as client:
+            deadline = time.monotonic() + 5
+            while not [row for row in ask(sock_file, "conns")["conns"] if row["state"] == "held"]:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            with listen(port=back) as backend:
+                threading.Thread(target=greet, args=(backend,), daemon=True).start()
+                assert client.recv(3, socket.MSG_WAITALL) == b"220"
+                assert state() == "ready"
+        assert edge.stop() == 0
+
+
+def greet(backend: socket.socket) -> None:
+    """Each, checks as well, until the socket is closed."""
+    while True:
+        try:
+            server, _ = backend.accept()
+        except OSError:
+            return
+        with server:
+            server.sendall(b"220")

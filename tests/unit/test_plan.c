@@ -185,7 +185,7 @@ Test(plan, printed)
 		"[listen mail]\nports = 25 587>10587\nbackend = b\nbind = ::1\n"
 		"[listen web]\nports = 80\nbackend = w:8080\nbind = 127.0.0.1\npath = splice\n"
 		"[backend b]\nserver = 192.0.2.1\nserver = 2001:db8::1\nsend-proxy = v2\nidle = 90s\n"
-		"[backend w]\nserver = mail.example.com\n");
+		"[backend w]\nserver = mail.example.com\nserver = tailnet:mailbox weight=3 backup\n");
 	struct plan p = plan_of(c);
 	char *text = NULL;
 	size_t len = 0;
@@ -199,7 +199,7 @@ Test(plan, printed)
 		"auto, profile smtp, idle 90s)\n"
 		"mail         [::1]:587              -> b 192.0.2.1:10587 [2001:db8::1]:10587  (PROXY v2, path "
 		"auto, profile smtp, idle 90s)\n"
-		"web          127.0.0.1:80           -> w mail.example.com:8080  (no PROXY header, path "
+		"web          127.0.0.1:80           -> w mail.example.com:8080 tailnet:mailbox:8080 weight=3 backup  (no PROXY header, path "
 		"splice, profile http, idle 1h)\n",
 		"printed");
 	free(text);
