@@ -91,13 +91,13 @@ struct {
 
 #define READ(x) (*(volatile typeof(x) *)&(x))
 
-static __always_inline void call(struct sockmap_slot *h, __u32 slot)
+/* False: the ring is full. */
+static __always_inline int call(struct sockmap_slot *h, __u32 slot)
 {
 	__u32 worker = h->worker;
 	void *ring = bpf_map_lookup_elem(&workers, &worker);
 
-	if (ring)
-		bpf_ringbuf_output(ring, &slot, sizeof(slot), BPF_RB_FORCE_WAKEUP);
+	return ring && bpf_ringbuf_output(ring, &slot, sizeof(slot), BPF_RB_FORCE_WAKEUP) == 0;
 }
 
 /* True when the peer's send buffer will take everything that is queued for it and len bytes more. */
@@ -146,9 +146,11 @@ static __always_inline int pass(struct sockmap_slot *h, __u32 slot, __u32 len)
 {
 	h->passed += len;
 	h->rebase = 1;
+	/* Not heard, it rings at the next segment. */
 	if (READ(h->bell)) {
 		h->bell = 0;
-		call(h, slot);
+		if (!call(h, slot))
+			h->bell = 1;
 	}
 	return SK_PASS;
 }

@@ -12,6 +12,10 @@ bool socket_cookie(int fd, uint64_t *out);
  * as one: only differences mean something. */
 uint64_t socket_written(int fd);
 
+/* A TCP_NOTSENT_LOWAT (tcp(7)), the system's or its own, ends sending before a send buffer is full; what the
+ * kernel has queued for the socket would stand still. */
+void socket_lift_lowat(int fd);
+
 /* Bytes that ever arrived in order; an end of stream counts as one. */
 uint64_t socket_received(int fd);
 

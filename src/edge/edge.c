@@ -131,8 +131,8 @@ static void prepare_paths(const struct edge *e, const struct generation *g, stru
 		why = path_prepare(p->path, e->workers ? 0 : e->nworkers);
 		if (why)
 			report_lint(report, key_line(SECTION_LISTEN, &p->conf->section, "path"), 1,
-				    NULL, "path: %s: %s; until then its flows are spliced",
-				    p->path->name, why);
+				    NULL, "path: %s: %s; its flows are spliced", p->path->name,
+				    why);
 	}
 }
 

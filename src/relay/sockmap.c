@@ -97,6 +97,17 @@ static enum pump look_later(struct relay *r, struct half *h)
 	return PUMP_BUSY;
 }
 
+/* Bytes are on their way, which nobody tells the arrival of. Those of a source that failed may never arrive: its
+ * reset discards what was passed and not read. */
+static enum pump wait_for(struct relay *r, struct half *h, uint64_t left)
+{
+	struct ride *ride = ride_of(r, h);
+	bool moving = left != ride->seen || ride->interval < PATIENCE;
+
+	ride->seen = left;
+	return moving || !half_src(r, h)->failed ? look_later(r, h) : PUMP_SRC_FAILED;
+}
+
 static msec_t on_look(struct timer *t, msec_t now)
 {
 	struct carriage *c = container_of(t, struct carriage, timer);
@@ -124,10 +135,11 @@ static enum pump send_passed(struct relay *r, struct half *h)
 {
 	struct ride *ride = ride_of(r, h);
 	uint64_t before = h->moved, known;
+	int64_t left = ride->clear ? 0 : queued(r, h);
 	enum pump result;
 
-	if (!ride->clear && queued(r, h) > 0)
-		return look_later(r, h);
+	if (left > 0)
+		return wait_for(r, h, (uint64_t)left);
 	result = copy_pump(r, h);
 	ride->returned += h->moved - before;
 	known = slot_of(r, h)->passed;
@@ -138,7 +150,7 @@ static enum pump send_passed(struct relay *r, struct half *h)
 		return result;
 	/* Both only say that the socket had nothing: it may be on its way there. */
 	if (passed(r, h))
-		return slot_of(r, h)->passed != known ? PUMP_MORE : look_later(r, h);
+		return slot_of(r, h)->passed != known ? PUMP_MORE : wait_for(r, h, passed(r, h));
 	return PUMP_DRY;
 }
 
@@ -148,16 +160,6 @@ static enum pump lose(int64_t left, int64_t missing)
 		"sockmap: a flow is reset: %lld bytes are not where they should be, and of %lld nobody knows",
 		(long long)left, (long long)missing);
 	return PUMP_FAILED;
-}
-
-/* The source failed, and the kernel still has bytes of before. */
-static enum pump last_words(struct relay *r, struct half *h, int64_t left)
-{
-	struct ride *ride = ride_of(r, h);
-	bool moving = (uint64_t)left != ride->seen || ride->interval < PATIENCE;
-
-	ride->seen = (uint64_t)left;
-	return moving ? look_later(r, h) : PUMP_SRC_FAILED;
 }
 
 static int kick(struct leg *src)
@@ -181,10 +183,10 @@ static enum pump finish(struct relay *r, struct half *h)
 	if (found > 0)
 		return PUMP_MORE;
 	if (found == -EAGAIN || passed(r, h))
-		return look_later(r, h);
+		return wait_for(r, h, passed(r, h));
 	left = queued(r, h);
 	if (left > 0)
-		return src->failed ? last_words(r, h, left) : look_later(r, h);
+		return wait_for(r, h, (uint64_t)left);
 	if (src->failed)
 		return PUMP_SRC_FAILED;
 	missing = (int64_t)(socket_received(src->fd) - ride_of(r, h)->consumed - 1 -
@@ -242,6 +244,7 @@ static bool take_stock(struct relay *r)
 		if (!socket_cookie(c->leg[i].fd, &c->leg[i].cookie) ||
 		    !socket_consumed(c->leg[i].fd, &c->ride[i].consumed))
 			return false;
+		socket_lift_lowat(c->leg[i].fd);
 		c->ride[i].written = socket_written(half_dst(r, h)->fd);
 		slot->call_at = FIRST_CALL;
 		slot->bell = slot->rebase = 1;

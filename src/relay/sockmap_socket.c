@@ -1,5 +1,6 @@
 #include "relay/sockmap_socket.h"
 
+#include <limits.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -14,6 +15,13 @@ bool socket_cookie(int fd, uint64_t *out)
 	socklen_t len = sizeof(*out);
 
 	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, out, &len) == 0;
+}
+
+void socket_lift_lowat(int fd)
+{
+	const unsigned none = UINT_MAX;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &none, sizeof(none));
 }
 
 static struct tcp_info read_info(int fd)
