@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every scenario on every data path: `python3 matrix.py [--short] [--paths a,b] [--binary FILE] [--only NAME]`.
+"""Every scenario on every data path: `python3 matrix.py [--short] [--paths a,b] [--binary FILE] [--only a,b]`.
 
 Needs nothing but Python's standard library. One line for each path and scenario, a count at the end.
 """
@@ -42,7 +42,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--short", action="store_true", help="less of everything, for a slow machine")
     parser.add_argument("--paths", help="comma-separated; default: all that the binary calls usable, and auto")
     parser.add_argument("--binary", help="default: $TAILSPLICE or build/tailsplice")
-    parser.add_argument("--only", help="only scenarios whose name contains this")
+    parser.add_argument("--only", help="comma-separated: only scenarios whose name contains one of these")
     parser.add_argument("--patience", type=float, default=1.0, help="factor on every time limit")
     parser.add_argument("--list", action="store_true", help="print the names of the scenarios and end")
     parser.add_argument("--strict", action="store_true", help="wait for spare pipes after each scenario, to find who leaks")
@@ -93,7 +93,8 @@ def run_path(path: str, chosen: list[Scenario], options: argparse.Namespace) -> 
 
 def main() -> int:
     options = arguments()
-    chosen = [scenario for scenario in all_scenarios() if not options.only or options.only in scenario.name]
+    wanted = options.only.split(",") if options.only else [""]
+    chosen = [scenario for scenario in all_scenarios() if any(part in scenario.name for part in wanted)]
     if options.list:
         print("\n".join(scenario.name for scenario in chosen))
         return 0
