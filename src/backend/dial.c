@@ -163,6 +163,12 @@ static void advance(struct dial *d)
 		finish(d);
 }
 
+/* After begin_next(). */
+static msec_t look_again(const struct dial *d, msec_t now)
+{
+	return min_of(d->next_due, now + d->terms.conf->connect_timeout);
+}
+
 static void on_failed(struct dial *d, struct attempt *a)
 {
 	msec_t now = timer_now();
@@ -175,7 +181,7 @@ static void on_failed(struct dial *d, struct attempt *a)
 	if (!may_begin(d, now))
 		return;
 	begin_next(d, now);
-	timer_set(d->timers, &d->timer, d->next_due);
+	timer_set(d->timers, &d->timer, look_again(d, now));
 }
 
 static void on_changed(struct attempt *a)
@@ -230,9 +236,10 @@ static msec_t tick(struct timer *t, msec_t now)
 		ring_poll(d->terms.ring, &d->watch, d->client, 0);
 	if (!may_begin(d, now) || !free_place(d))
 		return due;
-	if (now >= d->next_due)
-		begin_next(d, now);
-	return min_of(due, d->next_due);
+	if (now < d->next_due)
+		return min_of(due, d->next_due);
+	begin_next(d, now);
+	return min_of(due, look_again(d, now));
 }
 
 struct dial *dial_new(struct ring *ring, struct timers *timers, const struct dial_plan *plan,
@@ -265,8 +272,7 @@ void dial_start(struct dial *d, const uint8_t *header, size_t len, int client, m
 	d->until = now + DIAL_ROUNDS * d->terms.conf->connect_timeout;
 	begin_next(d, now);
 	if (under_way(d))
-		timer_set(d->timers, &d->timer,
-			  now + min_of((msec_t)DIAL_STAGGER, d->terms.conf->connect_timeout));
+		timer_set(d->timers, &d->timer, look_again(d, now));
 	else
 		finish(d);
 }

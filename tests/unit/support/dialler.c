@@ -65,10 +65,15 @@ void dialler_start(struct dialler *d)
 	dialler_start_with(d, DIALLER_HEADER, strlen(DIALLER_HEADER));
 }
 
-void dialler_turn(struct dialler *d)
+void dialler_hear(struct dialler *d)
 {
 	ring_wait(d->ring, 5);
 	ring_dispatch(d->ring);
+}
+
+void dialler_turn(struct dialler *d)
+{
+	dialler_hear(d);
 	timers_run(&d->timers, timer_now() + d->ahead);
 }
 

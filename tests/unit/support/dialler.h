@@ -41,6 +41,9 @@ void dialler_start(struct dialler *d);
 
 void dialler_turn(struct dialler *d);
 
+/* The same, but no time goes by. */
+void dialler_hear(struct dialler *d);
+
 /* As if so many milliseconds had gone by. */
 void dialler_skip(struct dialler *d, msec_t ms);
 
