@@ -43,6 +43,7 @@ struct dial {
 	struct pool *pool;
 	struct timers *timers;
 	struct timer timer;
+	const msec_t *now; /* the time of this turn; lent */
 	void *owner;
 	/* Called once, as the last thing, when no operation is armed any more: it may free the dial. fd ≥ 0:
 	 * connected, and the caller's; else -1, and `error` is a negative errno, that of the last attempt
@@ -68,7 +69,7 @@ struct dial *dial_new(struct ring *ring, struct timers *timers, const struct dia
 		      const struct choice *choices, size_t count);
 
 /* done() may be called before it returns, when nothing can be started. */
-void dial_start(struct dial *d, const uint8_t *header, size_t len, int client, msec_t now);
+void dial_start(struct dial *d, const uint8_t *header, size_t len, int client, const msec_t *now);
 
 /* Gives up. done() follows with -ECANCELED. */
 void dial_stop(struct dial *d);

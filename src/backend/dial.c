@@ -171,7 +171,7 @@ static msec_t look_again(const struct dial *d, msec_t now)
 
 static void on_failed(struct dial *d, struct attempt *a)
 {
-	msec_t now = timer_now();
+	msec_t now = *d->now;
 
 	if (!d->stopped && (a->error != -ECANCELED || a == d->winner))
 		note_failure(d, a);
@@ -264,15 +264,16 @@ struct dial *dial_new(struct ring *ring, struct timers *timers, const struct dia
 	return d;
 }
 
-void dial_start(struct dial *d, const uint8_t *header, size_t len, int client, msec_t now)
+void dial_start(struct dial *d, const uint8_t *header, size_t len, int client, const msec_t *now)
 {
 	d->terms.header = header;
 	d->terms.header_len = len;
 	d->client = client;
-	d->until = now + DIAL_ROUNDS * d->terms.conf->connect_timeout;
-	begin_next(d, now);
+	d->now = now;
+	d->until = *now + DIAL_ROUNDS * d->terms.conf->connect_timeout;
+	begin_next(d, *now);
 	if (under_way(d))
-		timer_set(d->timers, &d->timer, look_again(d, now));
+		timer_set(d->timers, &d->timer, look_again(d, *now));
 	else
 		finish(d);
 }

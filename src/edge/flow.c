@@ -373,7 +373,7 @@ static void start_dial(struct flow *f)
 	g = f->greeting;
 	f->dial->owner = f;
 	f->dial->done = on_dialled;
-	dial_start(f->dial, g ? g->bytes : NULL, g ? g->len : 0, f->client_fd, f->flows->host.now);
+	dial_start(f->dial, g ? g->bytes : NULL, g ? g->len : 0, f->client_fd, &f->flows->host.now);
 }
 
 bool flow_screen(struct flow *f)

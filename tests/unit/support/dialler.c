@@ -57,7 +57,8 @@ void dialler_start_with(struct dialler *d, const char *bytes, size_t len)
 	d->dial = dial_new(d->ring, &d->timers, &d->plan, d->choices, d->nchoices);
 	d->dial->owner = d;
 	d->dial->done = on_done;
-	dial_start(d->dial, (const uint8_t *)bytes, len, d->client, timer_now() + d->ahead);
+	d->now = timer_now() + d->ahead;
+	dial_start(d->dial, (const uint8_t *)bytes, len, d->client, &d->now);
 }
 
 void dialler_start(struct dialler *d)
@@ -73,15 +74,17 @@ void dialler_hear(struct dialler *d)
 
 void dialler_turn(struct dialler *d)
 {
+	d->now = timer_now() + d->ahead;
 	dialler_hear(d);
-	timers_run(&d->timers, timer_now() + d->ahead);
+	timers_run(&d->timers, d->now);
 }
 
 /* As if so many milliseconds had gone by. */
 void dialler_skip(struct dialler *d, msec_t ms)
 {
 	d->ahead += ms;
-	timers_run(&d->timers, timer_now() + d->ahead);
+	d->now = timer_now() + d->ahead;
+	timers_run(&d->timers, d->now);
 }
 
 void dialler_finish(struct dialler *d)

@@ -19,6 +19,7 @@ struct dialler {
 	size_t nchoices;
 	struct dial *dial; /* NULL once it is done */
 	msec_t ahead;	   /* its clock is so much ahead */
+	msec_t now;	   /* by that clock, in this turn */
 	int client;	   /* that is watched; -1: none */
 	int fds_before;
 	/* What done() said. */
