@@ -229,3 +229,59 @@ def test_binary_noise(tmp_path: Path) -> None:
     done = check(tmp_path, bytes(range(256)) * 50)
     assert done.returncode == 1, f"status {done.returncode}: {done.stderr[:500]}"
     assert mistakes(done, tmp_path)
+
+
+REFERENCE = """\
+[global]
+control = /run/tailsplice/control.sock
+
+[listen mail]
+ports   = 25 465 587 143 993
+backend = stalwart
+
+[listen acme-http-01]
+ports   = 80
+backend = stalwart-web:8080
+
+[listen https]
+ports = 443
+route = sni:mail.infinidim.net -> stalwart-web:443
+route = sni:*.infinidim.net    -> stalwart-web:443
+route = any                    -> caddy
+
+; the other direction: Stalwart's smarthost, a listener on the tailnet address only
+[listen smarthost]
+bind    = ${EDGE_TAILNET_IP}
+ports   = 587>587
+backend = relay
+
+[backend stalwart]
+server       = ${STALWART_HOST}          ; no port: the listener's port
+send-proxy   = v2
+check        = smtp
+check-port   = 25
+
+[backend stalwart-web]
+server     = ${STALWART_HOST}
+send-proxy = off
+
+[backend caddy]
+server     = 127.0.0.1:8443
+send-proxy = v2
+
+[backend relay]
+server = ${SMARTHOST}
+"""
+
+
+def test_the_reference_deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file of the deployment this edge was made for: accepted as it stands, with every way that it leads."""
+    for name, value in (("EDGE_TAILNET_IP", "100.64.0.1"), ("STALWART_HOST", "stalwart.tail7b1641.ts.net"), ("SMARTHOST", "smtp.example.com")):
+        monkeypatch.setenv(name, value)
+    done = check(tmp_path, REFERENCE)
+    assert done.returncode == 0, done.stderr
+    for expected in (r"https +0\.0\.0\.0:443 +by what the client says\n",
+                     r"  sni:mail\.infinidim\.net +-> stalwart-web stalwart\.tail7b1641\.ts\.net:443 ",
+                     r"  sni:\*\.infinidim\.net +-> stalwart-web ", r"  any +-> caddy 127\.0\.0\.1:8443 +\(PROXY v2",
+                     r"smarthost +100\.64\.0\.1:587 +-> relay smtp\.example\.com:587 "):
+        assert re.search(expected, done.stdout), f"{expected} is not in\n{done.stdout}"
