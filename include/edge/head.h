@@ -32,8 +32,8 @@ struct head {
 	struct ring *ring;
 	const struct plan_entry *plan;
 	const msec_t *now;
-	msec_t due,
-		first_due; /* patience with what is needed; with silence, TIMER_NONE: for ever */
+	msec_t due;	  /* when patience is over with what is needed */
+	msec_t first_due; /* and with silence; TIMER_NONE: never */
 	int fd;
 	bool must_name, named, ended, watching, stopped;
 };

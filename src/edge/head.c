@@ -200,7 +200,7 @@ static void on_ready(struct op *op, int res)
 		return;
 	}
 	/* Seen is enough for NEXT_WATCH: whatever it is, the relay will read it. */
-	if (res > 0)
+	if (res > 0 && h->watching)
 		h->first_due = TIMER_NONE;
 	step(h);
 }

@@ -51,7 +51,7 @@ class Desk:
 
     def __init__(self, path: str, binary: str, socket_path: Path) -> None:
         self.backends = {"v1": listen(), "v2": listen(), "all": listen()}
-        self.ports = {name: free_port() for name in ("v1", "v2", "all", "routed", "few")}
+        self.ports = {name: free_port() for name in ("v1", "v2", "all", "routed", "few", "awake")}
         take = f"accept-proxy = {FRIEND} 2001:db8::/32\n"
         ini = [f"[global]\nworkers = 4\ncontrol = {socket_path}\ndrain = 1s\n[defaults]\nbind = 127.0.0.1\nhead = 1s\npath = {path}\n"]
         for name in ("v1", "v2", "all"):
@@ -62,6 +62,7 @@ class Desk:
         ini.append(f"[listen routed]\nports = {self.ports['routed']}\n" + take +
                    f"route = source:203.0.113.0/24, sni:{NAME} -> v2\nroute = any -> all\n")
         ini.append(f"[listen few]\nports = {self.ports['few']}\nbackend = v2\nmax-flows-per-source = 1\n" + take)
+        ini.append(f"[listen awake]\nports = {self.ports['awake']}\nbackend = v2\nfirst-byte = 1s\nhead = 5s\n" + take)
         self.edge = Edge("\n".join(ini), binary=binary)
 
     def connect(self, listener: str, source: str = FRIEND) -> socket.socket:
@@ -272,6 +273,21 @@ def test_limits_and_bans_go_by_the_named_address(desk: Desk, binary: str) -> Non
             assert desk.line(text_of(NAMED))["why"] == "denied"
     finally:
         control("unban", NAMED[0])
+
+
+@pytest.mark.only_path("auto")
+def test_a_header_is_no_first_byte(desk: Desk) -> None:
+    """It is the proxy's word; the client has to say one of its own."""
+    with desk.connect("awake") as client:
+        client.sendall(build_v2(NAMED, MEANT))
+        assert ends_without_data(client) == "reset"
+        assert desk.line(text_of(NAMED))["why"] == "head-timeout"
+    with desk.connect("awake") as client:
+        client.sendall(build_v2(NAMED, MEANT))
+        time.sleep(0.1)
+        client.sendall(b"x")
+        with accept(desk.backends["v2"]) as server:
+            assert read_v2(server).source == NAMED and read_exact(server, 1) == b"x"
 
 
 @pytest.mark.only_path("auto")
