@@ -18,7 +18,8 @@ struct lookup {
 	long long file_stamp; /* of resolv.conf(5), when it was read */
 };
 
-/* patience 0: as usual. 0, or a negative errno with *why, a static text. */
+/* patience 0: as usual. 0, or a negative errno with *why, a static text; then every question is answered with an error, at
+ * once. */
 int lookup_open(struct lookup *l, const char *servers, int patience, const char **why);
 
 /* Each of its sockets is first bound by that, which answers 0 or a negative errno: then nothing is asked by it. */

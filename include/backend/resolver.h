@@ -18,6 +18,7 @@ struct resolver_options {
 
 struct resolver {
 	struct names *names;
+	struct resolver_options options;
 	pthread_t thread;
 	atomic_bool stopping;
 	bool is_running;

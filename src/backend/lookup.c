@@ -135,6 +135,8 @@ static const char *words_of(int status)
 		return "the DNS server cannot answer (SERVFAIL)";
 	case ARES_EREFUSED:
 		return "the DNS server refuses to answer";
+	case ARES_EFILE:
+		return RESOLV_CONF " cannot be read";
 	case ARES_EDESTRUCTION:
 	case ARES_ECANCELLED:
 		return NULL;
@@ -153,7 +155,8 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
 		take_addresses(&a, found);
 	if (!a.count)
 		a.error = words_of(status == ARES_SUCCESS ? ARES_ENODATA : status);
-	ares_freeaddrinfo(found);
+	if (found)
+		ares_freeaddrinfo(found);
 	q->done(q->arg, &a);
 	free(q);
 }
@@ -167,13 +170,18 @@ void lookup_ask(struct lookup *l, const char *host,
 
 	q->done = done;
 	q->arg = arg;
+	if (!l->channel) {
+		on_answer(q, ARES_EFILE, 0, NULL);
+		return;
+	}
 	ares_getaddrinfo(l->channel, host, NULL, &hints, on_answer, q);
 }
 
 size_t lookup_poll(const struct lookup *l, struct pollfd out[static LOOKUP_SOCKETS])
 {
 	ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
-	unsigned bits = (unsigned)ares_getsock(l->channel, sockets, ARES_GETSOCK_MAXNUM);
+	unsigned bits =
+		l->channel ? (unsigned)ares_getsock(l->channel, sockets, ARES_GETSOCK_MAXNUM) : 0;
 	size_t count = 0;
 
 	_Static_assert(LOOKUP_SOCKETS >= ARES_GETSOCK_MAXNUM, "room for all");
@@ -195,12 +203,16 @@ int lookup_wait(const struct lookup *l, int limit)
 {
 	struct timeval most = { .tv_sec = limit / 1000, .tv_usec = limit % 1000 * 1000 }, due, *t;
 
+	if (!l->channel)
+		return limit;
 	t = ares_timeout(l->channel, &most, &due);
 	return (int)(t->tv_sec * 1000 + (t->tv_usec + 999) / 1000);
 }
 
 void lookup_run(struct lookup *l, const struct pollfd *in, size_t count)
 {
+	if (!l->channel)
+		return;
 	for (size_t i = 0; i < count; i++)
 		if (in[i].revents)
 			ares_process_fd(l->channel,

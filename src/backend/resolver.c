@@ -74,6 +74,26 @@ static void on_system(void *arg, const struct name_answer *answer)
 	lookup_ask(&a->resolver->tailnet, a->name->host, on_tailnet, a);
 }
 
+/* Without tailscaled the question would leave by the default route: nobody else need know that name. */
+static int bind_to_tailnet(int fd)
+{
+	struct addr server;
+
+	addr_parse(&server, TAILNET_SERVER, 53);
+	return device_bind(fd, "auto", &server);
+}
+
+static void open_tailnet(struct resolver *r)
+{
+	const char *server = r->options.tailnet, *why;
+	int patience = r->options.patience;
+
+	if (lookup_open(&r->tailnet, server ? server : TAILNET_SERVER,
+			patience ? patience : TAILNET_PATIENCE, &why) == 0 &&
+	    !server)
+		lookup_bind(&r->tailnet, bind_to_tailnet);
+}
+
 static void renew(struct resolver *r)
 {
 	struct lookup fresh;
@@ -83,10 +103,14 @@ static void renew(struct resolver *r)
 		return;
 	if (lookup_open(&fresh, NULL, r->system.patience, &why) < 0) {
 		log_warn("the new resolv.conf cannot be used: %s", why);
+		/* Until it changes again. */
+		r->system.file_stamp = fresh.file_stamp;
 		return;
 	}
 	lookup_close(&r->system);
 	r->system = fresh;
+	if (!r->tailnet.channel)
+		open_tailnet(r);
 }
 
 /* Asks for what is due; milliseconds until the next is. */
@@ -140,31 +164,19 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* Without tailscaled the question would leave by the default route: nobody else need know that name. */
-static int bind_to_tailnet(int fd)
-{
-	struct addr server;
-
-	addr_parse(&server, TAILNET_SERVER, 53);
-	return device_bind(fd, "auto", &server);
-}
-
+/* What cannot be used now may be later, and servers that are literals need none of it. */
 int resolver_start(struct resolver *r, struct names *names, struct resolver_options options,
 		   const char **why)
 {
-	int err = lookup_open(&r->system, options.system, options.patience, why);
+	int err;
 
-	if (err < 0)
-		return err;
 	r->names = names;
-	err = lookup_open(&r->tailnet, options.tailnet ? options.tailnet : TAILNET_SERVER,
-			  options.patience ? options.patience : TAILNET_PATIENCE, why);
-	if (!err && !options.tailnet)
-		lookup_bind(&r->tailnet, bind_to_tailnet);
-	if (!err) {
-		*why = "no thread for DNS can be made";
-		err = -pthread_create(&r->thread, NULL, run, r);
-	}
+	r->options = options;
+	if (lookup_open(&r->system, options.system, options.patience, why) < 0)
+		log_warn("DNS cannot be asked until /etc/resolv.conf changes: %s", *why);
+	open_tailnet(r);
+	err = -pthread_create(&r->thread, NULL, run, r);
+	*why = "no thread for DNS can be made";
 	r->is_running = !err;
 	if (err < 0) {
 		lookup_close(&r->system);

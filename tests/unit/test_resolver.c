@@ -348,3 +348,23 @@ Test(resolver, what_fails_is_asked_at_once_but_once_a_second)
 	name_release(n);
 	tear_down();
 }
+
+/* The edge starts all the same: its other servers may be literals. */
+Test(resolver, without_a_server_to_ask)
+{
+	struct resolver r = { 0 };
+	struct names names;
+	struct name *n;
+	const char *why;
+
+	log_setup(LINE_LOGFMT, LOG_ERROR);
+	cr_assert(names_open(&names) == 0);
+	cr_assert(resolver_start(&r, &names, (struct resolver_options){ .system = "nonsense" },
+				 &why) == 0);
+	n = name_hold(&names, "mail.example.net");
+	names_wait(&names, 5000);
+	expect_known(n, "(/etc/resolv.conf cannot be read)", "an error, at once");
+	resolver_stop(&r);
+	name_release(n);
+	names_close(&names);
+}
