@@ -36,7 +36,8 @@ void checker_close(struct checker *c);
 
 /* A new configuration: its servers are named by checker_add(), and others are checked no more. */
 void checker_begin(struct checker *c);
-void checker_add(struct checker *c, struct server *s, const struct check_plan *plan);
+void checker_add(struct checker *c, struct server *s, const struct check_plan *plan,
+		 const char *proxy); /* a name, lent; NULL: none, or its address is in the plan */
 void checker_commit(struct checker *c);
 
 #endif

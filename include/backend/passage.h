@@ -8,7 +8,9 @@
 #include "config/model.h"
 
 struct passage {
-	struct addr at; /* the proxy's; AF_UNSPEC: there is none, servers are dialled directly */
+	bool on; /* false: servers are dialled directly */
+	struct addr
+		at; /* the proxy's; AF_UNSPEC, with its port: its name has no address, or whoever has one fills it in */
 	bool login;
 	char user[SOCKS_TEXT_MAX + 1], password[SOCKS_TEXT_MAX + 1];
 	char name[SOCKS_TEXT_MAX +

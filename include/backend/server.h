@@ -33,6 +33,8 @@ struct server {
 	uint16_t port;	     /* 0: the listener's */
 	struct name *name;   /* NULL: host is a literal, or a proxy resolves it */
 	struct addr literal; /* port 0; AF_UNSPEC: host is a name */
+	struct name *
+		proxy; /* through which it is checked, by the registry's lock; NULL: none, or no name */
 	bool by_proxy; /* it is dialled through one; its name stands for one address, of no family */
 	size_t holders;
 	atomic_size_t live; /* connections to it, those under way included */

@@ -78,6 +78,19 @@ static size_t servers_in(struct registry *r)
 	return n;
 }
 
+/* Where the proxy is now. */
+static void find_proxy(struct checker *c, struct server *s, struct passage *passage)
+{
+	struct addr at[NAME_ADDRESSES_MAX];
+
+	pthread_mutex_lock(&c->registry->lock);
+	if (s->proxy && name_addresses(s->proxy, at)) {
+		addr_set_port(&at[0], addr_port(&passage->at));
+		passage->at = at[0];
+	}
+	pthread_mutex_unlock(&c->registry->lock);
+}
+
 static bool begin(struct checker *c, struct server *s, msec_t now)
 {
 	struct check_plan plan;
@@ -87,6 +100,7 @@ static bool begin(struct checker *c, struct server *s, msec_t now)
 		return false;
 	check = &c->checks[c->count++];
 	check->server = server_get(s);
+	find_proxy(c, s, &plan.conversation.passage);
 	conversation_start(&check->talk, &plan.conversation, now);
 	return true;
 }
@@ -252,8 +266,17 @@ void checker_begin(struct checker *c)
 	atomic_fetch_add(&c->epoch, 1);
 }
 
-void checker_add(struct checker *c, struct server *s, const struct check_plan *plan)
+void checker_add(struct checker *c, struct server *s, const struct check_plan *plan,
+		 const char *proxy)
 {
+	struct name *next = proxy ? name_hold(&c->registry->names, proxy) : NULL, *before;
+
+	pthread_mutex_lock(&c->registry->lock);
+	before = s->proxy;
+	s->proxy = next;
+	pthread_mutex_unlock(&c->registry->lock);
+	if (before)
+		name_release(before);
 	health_configure(&s->health, plan, atomic_load(&c->epoch), c->wake);
 }
 

@@ -223,7 +223,7 @@ static void connected(struct conversation *c, msec_t now)
 	c->out_len = write_header(c, c->out);
 	c->outcome.headed = c->out_len > 0;
 	/* The server sees the proxy's address, not this one. */
-	if (c->plan.passage.at.sa.sa_family != AF_UNSPEC)
+	if (c->plan.passage.on)
 		c->outcome.self = (struct addr){ 0 };
 	if (!c->plan.connect_only) {
 		/* Without entropy, in the first seconds of a machine, nulls: nothing secret depends on it. */
@@ -284,7 +284,7 @@ static void go_through(struct conversation *c, msec_t now)
 
 static void reached(struct conversation *c, msec_t now)
 {
-	if (c->plan.passage.at.sa.sa_family == AF_UNSPEC) {
+	if (!c->plan.passage.on) {
 		connected(c, now);
 		return;
 	}
@@ -311,11 +311,14 @@ static void await_connection(struct conversation *c, short revents, msec_t now)
 
 void conversation_start(struct conversation *c, const struct conversation_plan *plan, msec_t now)
 {
-	const struct addr *to = plan->passage.at.sa.sa_family == AF_UNSPEC ? &plan->to
-									   : &plan->passage.at;
+	const struct addr *to = plan->passage.on ? &plan->passage.at : &plan->to;
 
 	*c = (struct conversation){ .fd = -1, .events = POLLOUT, .plan = *plan, .since = now };
 	c->deadline = now + plan->connect_timeout;
+	if (to->sa.sa_family == AF_UNSPEC) {
+		unreachable(c, -ENODATA, now);
+		return;
+	}
 	c->fd = outgoing_socket(&plan->outgoing, to, SOCK_NONBLOCK);
 	if (c->fd < 0)
 		unreachable(c, c->fd, now);
@@ -356,6 +359,8 @@ static const char *unreachable_words(int error)
 		return "no answer to the connection request";
 	case -ENODEV:
 		return "not dialled: the interface it must go through is not there (key device)";
+	case -ENODATA:
+		return "the proxy's name has no address (key via)";
 	case -ENXIO:
 		return "not dialled: the source is not an address of this machine";
 	case -EAFNOSUPPORT:

@@ -10,6 +10,7 @@ struct passage passage_of(const struct backend_conf *b, const char *host)
 
 	if (!b->via.host)
 		return p;
+	p.on = true;
 	p.at = b->via.at;
 	p.login = b->via.user != NULL;
 	snprintf(p.user, sizeof(p.user), "%s", p.login ? b->via.user : "");

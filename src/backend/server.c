@@ -86,6 +86,8 @@ static void drop(struct server *s)
 	list_del(&s->node);
 	if (s->name)
 		name_release(s->name);
+	if (s->proxy)
+		name_release(s->proxy);
 	health_finish(&s->health);
 	free(s->backend);
 	free(s->host);

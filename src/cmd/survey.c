@@ -64,17 +64,32 @@ static void add(struct survey *s, const struct spot *spot)
 	s->at[s->count++] = *spot;
 }
 
+/* Names of one spot. NULL: there is nothing to ask for. */
+struct held {
+	struct name *server, *proxy;
+};
+
+static void find_proxy(struct name *name, struct addr *out)
+{
+	struct addr at[NAME_ADDRESSES_MAX];
+
+	if (!name_addresses(name, at))
+		return;
+	addr_set_port(&at[0], addr_port(out));
+	*out = at[0];
+}
+
 /* One spot for each address; one that says why there is none. */
-static void add_addresses(struct survey *s, struct spot *spot, struct name *name)
+static void add_addresses(struct survey *s, struct spot *spot, const struct held *held)
 {
 	const struct backend_conf *b = spot->backend;
 	struct addr found[NAME_ADDRESSES_MAX];
 	struct name_view view = { 0 };
 	size_t n = 1;
 
-	if (name) {
-		n = name_addresses(name, found);
-		name_look(name, &view);
+	if (held->server) {
+		n = name_addresses(held->server, found);
+		name_look(held->server, &view);
 	} else if (!addr_parse(&found[0], spot->server->host, 0)) {
 		/* A proxy will resolve it. */
 		found[0] = (struct addr){ 0 };
@@ -92,6 +107,8 @@ static void add_addresses(struct survey *s, struct spot *spot, struct name *name
 			       b->check.timeout);
 		spot->interview.outgoing = outgoing_of(b);
 		spot->interview.passage = passage_of(b, spot->server->host);
+		if (held->proxy)
+			find_proxy(held->proxy, &spot->interview.passage.at);
 		add(s, spot);
 	}
 }
@@ -130,16 +147,24 @@ static void add_ports(struct survey *s, const struct config *c, const struct pla
 	}
 }
 
-/* NULL: there is nothing to ask for. */
-static struct name *hold(struct names *ns, const struct spot *spot)
+static struct held hold(struct names *ns, const struct spot *spot)
 {
-	const char *host = spot->server->host;
-	struct addr literal;
+	const char *host = spot->server->host, *proxy = spot->backend->via.name;
 	bool node = strncmp(host, SERVER_TAILNET, strlen(SERVER_TAILNET)) == 0;
+	struct held h = { .proxy = proxy ? name_hold(ns, proxy) : NULL };
+	struct addr literal;
 
-	if (addr_parse(&literal, host, 0) || (spot->backend->via.host && !node))
-		return NULL;
-	return name_hold(ns, host);
+	if (!addr_parse(&literal, host, 0) && (node || !spot->backend->via.host))
+		h.server = name_hold(ns, host);
+	return h;
+}
+
+static void release(struct held *h)
+{
+	if (h->server)
+		name_release(h->server);
+	if (h->proxy)
+		name_release(h->proxy);
 }
 
 /* What tailscaled does not know, DNS is asked for. */
@@ -158,12 +183,12 @@ static void ask_tailnet(struct survey *s, const struct survey *ports, struct nam
 /* As the edge does it: the same questions to the same servers. */
 static void resolve(struct survey *ports, struct survey *out, struct names *ns, const char *socket)
 {
-	struct name **names = memory_zeroed(ports->count, sizeof(struct name *));
+	struct held *held = memory_zeroed(ports->count, sizeof(*held));
 	struct resolver resolver = { 0 };
 	const char *why = NULL;
 
 	for (size_t i = 0; i < ports->count; i++)
-		names[i] = hold(ns, &ports->at[i]);
+		held[i] = hold(ns, &ports->at[i]);
 	ask_tailnet(out, ports, ns, socket);
 	if (resolver_start(&resolver, ns, (struct resolver_options){ 0 }, &why) < 0)
 		fprintf(stderr, "probe: DNS cannot be asked: %s\n", why);
@@ -171,11 +196,10 @@ static void resolve(struct survey *ports, struct survey *out, struct names *ns, 
 		names_wait(ns, RESOLVE_MS);
 	resolver_stop(&resolver);
 	for (size_t i = 0; i < ports->count; i++) {
-		add_addresses(out, &ports->at[i], names[i]);
-		if (names[i])
-			name_release(names[i]);
+		add_addresses(out, &ports->at[i], &held[i]);
+		release(&held[i]);
 	}
-	free(names);
+	free(held);
 }
 
 int survey_init(struct survey *s, const struct config *c, const struct plan *plan,
@@ -304,7 +328,7 @@ static struct addr likely_source(const struct addr *to)
 
 static struct addr own_address(const struct interview *q)
 {
-	if (q->passage.at.sa.sa_family != AF_UNSPEC)
+	if (q->passage.on)
 		return (struct addr){ 0 };
 	for (enum manner m = 0; m < MANNERS; m++)
 		if (q->evidence.outcome[m].self.sa.sa_family != AF_UNSPEC)

@@ -74,7 +74,7 @@ void checks_order(struct checker *c, const struct generation *g)
 		for (size_t k = 0; k < p->count; k++) {
 			struct check_plan plan = plan_of(g, p->conf, p->at[k].server);
 
-			checker_add(c, p->at[k].server, &plan);
+			checker_add(c, p->at[k].server, &plan, p->conf->via.name);
 		}
 	}
 	checker_commit(c);

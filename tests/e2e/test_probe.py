@@ -196,6 +196,16 @@ def test_one_family_does_not_connect(tmp_path: Path, binary: str) -> None:
     assert "every new flow may lose time on it" in by_family[True]["remedy"]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="root is needed for an /etc/hosts of its own")
+def test_the_proxy_has_a_name(tmp_path: Path, binary: str) -> None:
+    with Stalwart("smtp", True) as server, SocksServer() as proxy:
+        keys = f"via = socks5://socks.example.test:{proxy.port}\n"
+        (tmp_path / "edge.ini").write_text(ini(f"127.0.0.1:{server.port}", "v2", more=keys))
+        done = with_hosts(tmp_path, "127.0.0.1 socks.example.test\n", binary, "probe", "-c", str(tmp_path / "edge.ini"), "--json")
+        found, = findings(done)
+        assert found["finding"] == "fine" and len(proxy.asked) == 1 == server.connections, found
+
+
 def test_name_without_address(tmp_path: Path) -> None:
     done = probe(tmp_path, ini("nowhere.invalid:25", "v2"), "--json")
     found, = findings(done)

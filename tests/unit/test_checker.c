@@ -104,7 +104,7 @@ static bool wait_for(struct server *s, const struct addr *at, bool up)
 static void order(struct server *s, const struct check_plan *plan)
 {
 	checker_begin(&checker);
-	checker_add(&checker, s, plan);
+	checker_add(&checker, s, plan, NULL);
 	checker_commit(&checker);
 }
 
@@ -147,7 +147,7 @@ Test(checker, many)
 	checker_begin(&checker);
 	for (int i = 0; i <= SERVERS; i++) {
 		s[i] = server_hold(&registry, "mail", "127.0.0.1", (uint16_t)(i + 1), false);
-		checker_add(&checker, s[i], i < SERVERS ? &plan : &good);
+		checker_add(&checker, s[i], i < SERVERS ? &plan : &good, NULL);
 	}
 	checker_commit(&checker);
 	cr_assert(checker_start(&checker) == 0);
@@ -197,8 +197,8 @@ Test(checker, everybody_at_once)
 	for (int i = 0; i < 40; i++) {
 		passing = server_hold(&registry, "passing", "127.0.0.1", 0, false);
 		checker_begin(&checker);
-		checker_add(&checker, s, &plan);
-		checker_add(&checker, passing, &plan);
+		checker_add(&checker, s, &plan, NULL);
+		checker_add(&checker, passing, &plan, NULL);
 		checker_commit(&checker);
 		atomic_store(&mail.up, i % 2);
 		health_look(&s->health, &view);
@@ -240,6 +240,51 @@ Test(checker, nobody_asks)
 	served = atomic_load(&mail.served);
 	poll(NULL, 0, 150);
 	expect_num(atomic_load(&mail.served), served, "not in the configuration");
+	mail_stop();
+	server_release(s);
+	tear_down();
+}
+
+static bool wait_reason(struct server *s, const char *words)
+{
+	struct health_view view;
+
+	for (int i = 0; i < PATIENCE / 2; i++) {
+		health_look(&s->health, &view);
+		if (view.count && strstr(view.place[0].reason, words))
+			return true;
+		poll(NULL, 0, 2);
+	}
+	return false;
+}
+
+/* A proxy that has a name is asked for where it is at that time; servers behind it are never dialled directly. */
+Test(checker, the_proxy_has_a_name)
+{
+	struct check_plan plan;
+	struct server *s;
+	struct addr at;
+
+	set_up();
+	mail_start();
+	plan = plan_of(addr_port(&mail.at));
+	plan.conversation.passage.on = true;
+	addr_set_port(&plan.conversation.passage.at, addr_port(&mail.at));
+	s = server_hold(&registry, "mail", "127.0.0.1", 0, false);
+	checker_begin(&checker);
+	checker_add(&checker, s, &plan, "proxy.example.net");
+	checker_commit(&checker);
+	cr_assert(checker_start(&checker) == 0);
+	cr_expect(wait_reason(s, "the proxy's name has no address"));
+	expect_num(atomic_load(&mail.served), 0, "dialled");
+	addr_parse(&at, "127.0.0.1", 0);
+	names_tell(&registry.names, "proxy.example.net", &at, 1, NULL);
+	cr_expect(wait_reason(s, "Protocol error"), "a mail server is no proxy");
+	checker_begin(&checker);
+	plan.conversation.passage.on = false;
+	checker_add(&checker, s, &plan, NULL);
+	checker_commit(&checker);
+	cr_expect(wait_for(s, &mail.at, true), "without a proxy it is up");
 	mail_stop();
 	server_release(s);
 	tear_down();
