@@ -58,7 +58,7 @@ bool pool_proxy(struct pool *p, struct addr *out);
 
 /* Where a new flow of that client is led, best first: the servers as `balance` says, their addresses behind each
  * other, families in turn. Backups only if no other server can be used. `port` holds where the server names none.
- * Returns how many; 0 with *error, one of the above. */
+ * Returns how many, with *error 0; or 0 with *error, one of the above. */
 size_t pool_choose(struct pool *p, const struct addr *client, uint16_t port,
 		   struct choice out[static POOL_CHOICES_MAX], int *error);
 

@@ -270,7 +270,6 @@ size_t pool_choose(struct pool *p, const struct addr *client, uint16_t port,
 		for (size_t k = 0; k < n && count < POOL_CHOICES_MAX; k++)
 			out[count++] = (struct choice){ at[k], c[i].member->server };
 	}
-	if (!count)
-		*error = nothing_to_choose(p);
+	*error = count ? 0 : nothing_to_choose(p);
 	return count;
 }

@@ -52,9 +52,10 @@ static size_t choose(void)
 static size_t best(void)
 {
 	struct choice out[POOL_CHOICES_MAX];
-	int error;
+	int error = 1;
 
 	cr_assert(pool_choose(&desk.pool, &desk.client, 25, out, &error));
+	expect_num(error, 0, "no error where something was chosen");
 	for (size_t i = 0; i < desk.pool.count; i++)
 		if (desk.pool.at[i].server == out[0].server)
 			return i;
