@@ -12,19 +12,22 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import machine
 import page
 import report
+import tailnet
 from catalogue import MAIN, QUICK, every
 from figures import Figures, Run, disturbed
 from measures import MEASURES, Measure
-from stage import BACKEND, BACKEND_ADDR, CLIENT, EDGE, EDGE_ADDR, Stage, StageError, descendants
-from variants import DIRECT, HERE, PORTS, ROLES, Missing, Setup
+from stage import BACKEND, CLIENT, EDGE, Stage, StageError, descendants
+from tailnet import TailnetStage
+from variants import DIRECT, HERE, PORTS, ROLES, ROUTED, Missing, Setup
 
 PATIENCE = 90  # seconds for one run
 
@@ -47,11 +50,13 @@ class Bench:
         self.versions: dict[str, str] = {}
         self.missing: dict[str, str] = {}
         self.variants = self._usable()
+        self.rig: Any = None  # of a tailnet, while there is one
         self.began = time.monotonic()
 
     def _usable(self) -> list[str]:
         usable = []
-        for name in self.args.variants or (QUICK if self.args.quick else every()):
+        usual = [v for v in (QUICK if self.args.quick else every()) if self.args.over != "tailnet" or v != ROUTED]
+        for name in self.args.variants or usual:
             variant = every()[name]
             try:
                 if variant:
@@ -65,11 +70,17 @@ class Bench:
         return usable
 
     def run(self) -> None:
+        with tailnet.make() if self.args.over == "tailnet" else nullcontext() as self.rig:
+            if self.rig:
+                self.rig.acquaint()
+            self.all()
+        self.tell()
+
+    def all(self) -> None:
         self.build_load()
         self.check()
         self.rounds()
         self.long_run()
-        self.tell()
 
     def build_load(self) -> None:
         """Always with optimisation, whatever the rest of the tree was configured for."""
@@ -83,22 +94,25 @@ class Bench:
     def in_budget(self) -> bool:
         return self.elapsed() < self.args.budget * 60
 
+    def stage(self, folder: Path, edge: bool) -> Stage:
+        return TailnetStage(folder, self.rig, edge) if self.rig else Stage(folder, edge)
+
     def enter(self, stages: ExitStack, name: str) -> Act:
         """The server and the variant, ready."""
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
-        setup = Setup(threads=self.args.threads, proxy=self.args.proxy == "on", folder=folder)
-        stage = stages.enter_context(Stage(folder, edge=name != DIRECT))
+        stage = stages.enter_context(self.stage(folder, edge=name != DIRECT))
+        setup = Setup(self.args.threads, self.args.proxy == "on", folder, stage.server, stage.edge)
         proxy = every()[name]
         serve = [self.load, "serve", "0.0.0.0", *(f"{role}:{port}" for role, port in zip(ROLES, PORTS)), "--verify"]
         server = stage.spawn(BACKEND, serve + (["--proxy"] if proxy and setup.proxy else []))
         stage.await_ports(server, list(PORTS))
         if not proxy:
-            return Act(stage, BACKEND_ADDR, [])
+            return Act(stage, stage.server, [])
         argv, env = proxy.prepare(setup)
         child = stage.spawn(EDGE, argv, env)
         stage.await_ports(child, list(PORTS))
-        return Act(stage, EDGE_ADDR, descendants(child.pid))
+        return Act(stage, stage.edge, descendants(child.pid))
 
     def ask(self, act: Act, measure: Measure, options: list[str]) -> dict:
         argv = [self.load, *measure.mode, act.address, str(measure.port), *measure.options]
@@ -133,13 +147,26 @@ class Bench:
             left = self.unsettled()
             if not left or not self.in_budget():
                 return
-            with ExitStack() as stages:
-                acts = {name: self.enter(stages, name) for name in self.variants}
-                for measure in left:
-                    if not self.in_budget():
-                        return
-                    for name in self.who(measure):
-                        self.take(acts[name], measure, name, number)
+            if self.rig:
+                self.one_by_one(left, number)
+            else:
+                self.side_by_side(left, number)
+
+    def side_by_side(self, measures: list[Measure], number: int) -> None:
+        with ExitStack() as stages:
+            acts = {name: self.enter(stages, name) for name in self.variants}
+            for measure in measures:
+                if not self.in_budget():
+                    return
+                for name in self.who(measure):
+                    self.take(acts[name], measure, name, number)
+
+    def one_by_one(self, measures: list[Measure], number: int) -> None:
+        """Where all have the same edge."""
+        for measure in measures:
+            for name in self.who(measure) if self.in_budget() else ():
+                with ExitStack() as stages:
+                    self.take(self.enter(stages, name), measure, name, number)
 
     def window(self, measure: Measure) -> list[str]:
         """The options of a timed run."""

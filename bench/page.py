@@ -128,7 +128,7 @@ class Page:
         rows = ""
         for target in TARGETS:
             value = self.figures.value(target, self.subject)
-            if value is None:
+            if value is None or self.content["settings"]["over"] != "veth":
                 continue
             good = target.reached(value)
             what = FIGURE_NAMES[target.figure] + (f" ÷ {target.peer}’s" if target.peer else "")
@@ -168,10 +168,14 @@ class Page:
                 f"<details><summary>congestion control {escape(machine['congestion'])}; sysctls</summary>"
                 f"<div class='wide'><table>{sysctls}</table></div></details></section>")
 
+    def joined(self) -> str:
+        over_tailnet = self.content["settings"]["over"] == "tailnet"
+        return "virtual Ethernet and a tailnet (tailscaled on both sides)" if over_tailnet else "virtual Ethernet"
+
     def whole(self) -> str:
         parts = [
             "<h1>What a hop costs</h1>",
-            "<p>Client, edge and server in network namespaces of one machine, joined by virtual Ethernet. <b>Hop cost</b>: the CPU of "
+            f"<p>Client, edge and server in network namespaces of one machine, joined by {self.joined()}. <b>Hop cost</b>: the CPU of "
             "the whole machine for one unit of work, minus that of <i>direct</i>, where nothing is in between. <i>routed</i> is an edge "
             "that only forwards packets: less than that no hop can cost. Medians of rounds in which all variants took turns.</p>",
             self.legend(),

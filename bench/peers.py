@@ -10,7 +10,6 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from stage import EDGE_ADDR
 from variants import FLOWS, HERE, PORTS, Missing, Setup, Variant, first_line, installed
 
 PIPES = 512  # two for each of the streams that are measured, and room; by default a quarter of the flows
@@ -33,7 +32,7 @@ defaults
     for port in PORTS:
         text += f"""
 listen port-{port}
-    bind {EDGE_ADDR}:{port} backlog 4096
+    bind {setup.edge}:{port} backlog 4096
     server load {setup.backend}:{port}{" send-proxy-v2" if setup.proxy else ""}
 """
     return text
@@ -43,7 +42,7 @@ def nginx_config(setup: Setup) -> str:
     servers = "".join(
         f"""
     server {{
-        listen {EDGE_ADDR}:{port} reuseport backlog=4096;
+        listen {setup.edge}:{port} reuseport backlog=4096;
         proxy_pass {setup.backend}:{port};
     }}"""
         for port in PORTS
@@ -94,7 +93,7 @@ def caddy_config(setup: Setup) -> str:
         proxy = {"handler": "proxy", "upstreams": [{"dial": [f"{setup.backend}:{port}"]}]}
         if setup.proxy:
             proxy["proxy_protocol"] = "v2"
-        return {"listen": [f"{EDGE_ADDR}:{port}"], "routes": [{"handle": [proxy]}]}
+        return {"listen": [f"{setup.edge}:{port}"], "routes": [{"handle": [proxy]}]}
 
     return json.dumps(
         {

@@ -95,7 +95,7 @@ def heading(content: dict[str, Any]) -> str:
              f"Linux {machine['kernel']}, {content['when']}"]
     lines += [f"  {name}: {version}" for name, version in content["versions"].items()]
     lines += [f"  {name} is left out: {why}" for name, why in content["missing"].items()]
-    lines.append(f"  {content['rounds']} rounds, windows of {settings['seconds']:g} s, {settings['threads']} threads each, "
+    lines.append(f"  {content['rounds']} rounds, over {settings['over']}, windows of {settings['seconds']:g} s, {settings['threads']} threads each, "
                  f"PROXY header {settings['proxy']}, {content['took_s'] / 60:.1f} minutes")
     noise = content["noise"]
     lines.append(f"  others took {noise['others'] * 100:.1f} % of a core (median of all runs), at most "
@@ -109,6 +109,7 @@ def whole(content: dict[str, Any]) -> str:
     parts = [heading(content)]
     parts += [table(figures, m, variants) for m in MEASURES.values() if any(figures.has(m.name, v) for v in variants)]
     parts += [long_run(r) for r in runs if r["measure"] == "conn-total" and "result" in r]
-    parts.append(targets(figures, subject, {r["measure"] for r in runs}))
+    if content["settings"]["over"] == "veth":
+        parts.append(targets(figures, subject, {r["measure"] for r in runs}))
     parts += [f"! {r['variant']}: {r['measure']}, round {r['round']}: {r['error']}" for r in figures.failures]
     return "\n\n".join(filter(None, parts)) + "\n"

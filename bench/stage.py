@@ -93,6 +93,15 @@ class Stage:
     def name(self, where: str) -> str:
         return self.prefix + where
 
+    @property
+    def server(self) -> str:
+        """The address to reach it at."""
+        return BACKEND_ADDR
+
+    @property
+    def edge(self) -> str:
+        return EDGE_ADDR
+
     def __enter__(self) -> Stage:
         try:
             self._build()
@@ -117,6 +126,10 @@ class Stage:
         self._join(BACKEND, BACKEND_ADDR, EDGE, EDGE_INNER_ADDR, 25)
         for where, gateway in ((CLIENT, EDGE_ADDR), (BACKEND, EDGE_INNER_ADDR)):
             sh("ip", "-n", self.name(where), "route", "add", "default", "via", gateway, *CONGESTION)
+
+    def _remove(self) -> None:
+        for where in self.places:
+            subprocess.run(["ip", "netns", "del", self.name(where)], capture_output=True)
 
     def _join(self, one: str, address: str, other: str, other_address: str, prefix: int) -> None:
         ends = ((self.name(one), f"to-{other}", address), (self.name(other), f"to-{one}", other_address))
@@ -172,8 +185,7 @@ class Stage:
             for child in reversed(self.children):
                 end(child)
             self.children.clear()
-            for where in self.places:
-                subprocess.run(["ip", "netns", "del", self.name(where)], capture_output=True)
+            self._remove()
         finally:
             for number, handler in held.items():
                 signal.signal(number, handler)

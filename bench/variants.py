@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable
 
-from stage import BACKEND_ADDR
+from stage import BACKEND_ADDR, EDGE_ADDR
 
 HERE = Path(__file__).resolve().parent
 ECHO, SINK, SOURCE, SMTP, IMAP = PORTS = (7001, 7002, 7003, 7004, 7005)
@@ -34,6 +34,7 @@ class Setup:
     proxy: bool  # a PROXY header towards the server: v2, or v1 from nginx, which has no other
     folder: Path
     backend: str = BACKEND_ADDR
+    edge: str = EDGE_ADDR  # the address of the listeners, for those that want one
 
 
 @dataclass(frozen=True)
