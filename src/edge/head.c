@@ -161,6 +161,12 @@ static int read_some(struct head *h)
 
 static void wait_for_more(struct head *h)
 {
+	/* Who has said nothing may stay that way. */
+	if (!h->used) {
+		free(h->bytes);
+		h->bytes = NULL;
+		h->room = 0;
+	}
 	ring_poll_once(h->ring, &h->poll, h->fd, POLLIN | POLLRDHUP);
 }
 
