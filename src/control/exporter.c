@@ -220,10 +220,25 @@ msec_t exporter_due(const struct exporter *e)
 	return timer_now() + wait;
 }
 
+static unsigned connections(const struct exporter *e)
+{
+	const union MHD_DaemonInfo *info =
+		MHD_get_daemon_info(e->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+
+	return info ? info->num_connections : 0;
+}
+
+/* At its limit libmicrohttpd stops to listen, and begins again only in the run after the one that made room. */
 void exporter_run(struct exporter *e)
 {
-	if (e->daemon)
+	unsigned before;
+
+	if (!e->daemon)
+		return;
+	do {
+		before = connections(e);
 		MHD_run(e->daemon);
+	} while (connections(e) < before);
 }
 
 void exporter_close(struct exporter *e)

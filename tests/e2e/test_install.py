@@ -50,7 +50,9 @@ def test_everything_is_there(root: Path) -> None:
         "lib/sysusers.d/tailsplice.conf", "lib/tmpfiles.d/tailsplice.conf", "share/man/man8/tailsplice.8",
         "share/man/man5/tailsplice.ini.5", "share/bash-completion/completions/tailsplice",
         "share/doc/tailsplice/examples/full.ini", "share/doc/tailsplice/examples/mail-edge.ini",
-        "share/doc/tailsplice/examples/minimal.ini", "share/doc/tailsplice/fail2ban/tailsplice.conf",
+        "share/doc/tailsplice/examples/minimal.ini", "share/doc/tailsplice/examples/one-address.ini",
+        "share/doc/tailsplice/examples/smarthost.ini", "share/doc/tailsplice/examples/acl-snippet.hujson",
+        "share/doc/tailsplice/fail2ban/tailsplice.conf",
         "share/doc/tailsplice/crowdsec/tailsplice-bouncer"}
 
 
@@ -61,7 +63,7 @@ def test_the_unit_starts_what_was_installed(root: Path) -> None:
 
 
 def test_examples_are_accepted(root: Path) -> None:
-    for example in (root / "usr/local/share/doc/tailsplice/examples").iterdir():
+    for example in (root / "usr/local/share/doc/tailsplice/examples").glob("*.ini"):
         said(root / "usr/local/bin/tailsplice", "check", "-c", example)
 
 

