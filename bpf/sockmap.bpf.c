@@ -146,12 +146,10 @@ static __always_inline int pass(struct sockmap_slot *h, __u32 slot, __u32 len)
 {
 	h->passed += len;
 	h->rebase = 1;
-	/* Not heard, it rings at the next segment. */
-	if (READ(h->bell)) {
-		h->bell = 0;
-		if (!call(h, slot))
-			h->bell = 1;
-	}
+	/* An exchange is a full barrier, as the worker has one between setting the bell and reading `passed`: one of
+	 * the two sees what the other did. Not heard, it rings at the next segment. */
+	if (__sync_lock_test_and_set(&h->bell, 0) && !call(h, slot))
+		h->bell = 1;
 	return SK_PASS;
 }
 

@@ -16,10 +16,11 @@ struct sockmap_slot {
 	__u64 call_at;	  /* redirected bytes at which the worker is called next */
 	__u32 base;	  /* the peer's write_seq less redirected, since bytes were last passed */
 	__u32 mark;	  /* the value of redirected when the count of `young` began */
+	__u32 bell;	  /* worker sets: call when bytes are passed; the program clears */
 	__u16 old, young; /* segments before and since the mark: no more than these are queued */
-	__u8 rebase;	  /* worker at first: base is not known */
-	__u8 bell;	  /* worker sets: call when bytes are passed; the program clears */
 	__u16 worker;	  /* worker: its number */
+	__u8 rebase;	  /* worker at first: base is not known */
+	__u8 unused[5];
 };
 
 #endif

@@ -16,6 +16,8 @@
 
 #define SLOTS (2 * SOCKMAP_FLOWS)
 
+_Static_assert(sizeof(struct sockmap_slot) == 64, "a cache line");
+
 /* Bytes of a call in the ring, with its head; a slot has two calls out at most (passed, and much redirected). */
 #define CALL_SIZE 16
 
