@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/memory.h"
+#include "config/lint_dial.h"
 #include "config/profile.h"
 #include "config/route.h"
 
@@ -127,6 +128,7 @@ void lint_backend(const struct lint *lint, const struct backend_conf *b)
 		server_address(lint, b, &b->servers.at[i]);
 	}
 	server_twice(lint, b);
+	lint_dial(lint, b);
 	tlv_version(lint, b);
 	backup_unchecked(lint, b);
 }

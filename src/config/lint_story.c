@@ -245,6 +245,24 @@ static const struct lint_story stories[LINT_COUNT] = {
 		"and logs all go by that name. With 0.0.0.0/0 or ::/0 on a public address every spammer is whom he\n"
 		"likes, also 127.0.0.1, which many servers let send without a login.\n"
 		"Do: name the proxies, by address or by their network.\n"},
+	[LINT_DEVICE_ANY] = {"device-any", "tailnet addresses may leave by the public interface",
+		"The route to 100.64.0.0/10 is tailscaled's. When it stops, or its node is deleted, that route is\n"
+		"gone and the default route takes those addresses: a SYN, then a PROXY header, then mail leave\n"
+		"for the internet in clear text, and whoever answers there is taken for the mail server.\n"
+		"Do: leave device = auto, which dials tailnet addresses only through the tailnet's interface, or\n"
+		"name the interface where auto cannot know it (a router container in between: device = eth1).\n"},
+	[LINT_SOURCE_FAMILY] = {"source-family", "a server's address is of a family that has no source",
+		"With `source`, connections leave from that address and no other. An IPv4 source cannot reach an\n"
+		"IPv6 address, so such a server is never dialled.\n"
+		"Do: source = 192.0.2.1 2001:db8::1 (one of each family), or leave source out.\n"},
+	[LINT_VIA_UNCHECKED] = {"via-unchecked", "health checks do not go through a proxy",
+		"Checks connect to the server itself. Where tailscaled has no interface this machine cannot, so with\n"
+		"`via` they are left out and the server counts as up: only flows find out that it is not.\n"
+		"Do: take `check` out of that backend; on-down = hold or smtp-421 works with `via`, too.\n"},
+	[LINT_VIA_PUBLIC] = {"via-public", "the proxy is somewhere on the internet",
+		"SOCKS5 encrypts nothing (RFC 1928): between this edge and the proxy everybody on the way reads the\n"
+		"mail and the login of the proxy. It is meant for a tailscaled on the same machine.\n"
+		"Do: via = socks5://127.0.0.1:1055, with tailscaled --socks5-server=localhost:1055 beside the edge.\n"},
 };
 
 /* clang-format on */

@@ -31,6 +31,10 @@ struct row {
 static const struct row rows[] = {
 	{ LINT_PUBLIC_METRICS, 2, 1, "[global]\nmetrics = 0.0.0.0:9464\n" LISTEN("a", "ports = 26\n") TO(V2),
 	  "[global]\nmetrics = [::1]:9464\n" LISTEN("a", "ports = 26\n") TO(V2) },
+	{ LINT_DEVICE_ANY, 6, 1, LISTEN("a", "ports = 26\n") TO("device = any\n"), LISTEN("a", "ports = 26\n") TO("device = wg0\n") },
+	{ LINT_SOURCE_FAMILY, 6, 0, LISTEN("a", "ports = 26\n") TO("source = 2001:db8::1\n"), LISTEN("a", "ports = 26\n") TO("source = 192.0.2.1\n") },
+	{ LINT_VIA_UNCHECKED, 7, 1, LISTEN("a", "ports = 26\n") TO("via = socks5://[::1]:1055\ncheck = tcp\n"), LISTEN("a", "ports = 26\n") TO("via = socks5://[::1]:1\n") },
+	{ LINT_VIA_PUBLIC, 6, 1, LISTEN("a", "ports = 26\n") TO("via = socks5://192.0.2.1:1055\n"), LISTEN("a", "ports = 26\n") TO("via = socks5://box:1055\n") },
 	{ LINT_BARE_NAME, 6, 0,
 	  LISTEN("a", "ports = 26\n") "[backend b]\nserver = 192.0.2.1\n"
 				      "server = stalwart\n",
