@@ -17,8 +17,8 @@ from harness.stand import connect
 
 pytestmark = pytest.mark.usefixtures("binary")
 
-QUICK = "check-interval = 1s\ncheck-fast = 100ms\ncheck-timeout = 400ms\nrise = 2\nfall = 2\n"
-ONLY_BY_FLOWS = "check-interval = 1h\ncheck-fast = 100ms\ncheck-timeout = 400ms\nrise = 2\nfall = 2\n"
+QUICK = "check-interval = 1s\ncheck-fast = 100ms\ncheck-timeout = 1500ms\nrise = 2\nfall = 2\n"
+ONLY_BY_FLOWS = "check-interval = 1h\ncheck-fast = 100ms\ncheck-timeout = 1500ms\nrise = 2\nfall = 2\n"
 
 # how a server fails, and what the log then says of it
 FAILURES: dict[str, tuple[Behaviour | None, str]] = {
