@@ -57,6 +57,7 @@ struct dial {
 	struct attempt *winner;
 	size_t begun, nchoices;
 	bool stopped;
+	bool moved; /* an address was given up because it is the server's no longer: it is worth dialling anew */
 	bool client_gone; /* it reset its connection: error is -ECANCELED */
 	struct attempt attempts[DIAL_AT_ONCE];
 	struct choice choices[]; /* in the order in which they are tried */

@@ -72,6 +72,9 @@ size_t server_addresses(struct server *s, uint16_t port,
 /* True while its name has an address, up or not. */
 bool server_is_known(struct server *s);
 
+/* False: its name stands for other addresses now. Whatever the port. */
+bool server_has(struct server *s, const struct addr *at);
+
 /* A connection to it begins, or is over. The holder of a generation calls it. */
 void server_enter(struct server *s);
 void server_leave(struct server *s);

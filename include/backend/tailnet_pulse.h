@@ -14,6 +14,7 @@ struct tailnet_pulse {
 	struct addr at; /* the node's first address: a new node has a new one */
 	uint64_t rx, tx;
 	msec_t first, last; /* packets sent since it answered; 0: none */
+	msec_t came;	    /* 0: it was there when we came */
 };
 
 struct tailnet_pulses {
@@ -25,6 +26,9 @@ struct tailnet_pulses {
 void tailnet_pulses_take(struct tailnet_pulses *p, const struct tailnet_status *s, msec_t now);
 
 bool tailnet_pulses_silent(const struct tailnet_pulses *p, const struct tailnet_node *n);
+
+/* When that node came; 0: it was there before, or is not known. */
+msec_t tailnet_pulses_came(const struct tailnet_pulses *p, const struct tailnet_node *n);
 
 void tailnet_pulses_finish(struct tailnet_pulses *p);
 

@@ -227,6 +227,21 @@ static msec_t expire(struct dial *d, msec_t now)
 	return due;
 }
 
+/* A container that was started anew has another address, and the old one answers nothing for as long as it is asked. */
+static void give_up_moved(struct dial *d)
+{
+	for (size_t i = 0; i < DIAL_AT_ONCE; i++) {
+		struct attempt *a = &d->attempts[i];
+
+		if (a->state != ATTEMPT_CONNECTING || a->expired ||
+		    a->choice->at.sa.sa_family == AF_UNSPEC ||
+		    server_has(a->choice->server, &a->choice->at))
+			continue;
+		d->moved = true;
+		attempt_expire(a);
+	}
+}
+
 static msec_t tick(struct timer *t, msec_t now)
 {
 	struct dial *d = container_of(t, struct dial, timer);
@@ -234,8 +249,11 @@ static msec_t tick(struct timer *t, msec_t now)
 
 	if (!d->watch.armed && !d->stopped && !d->winner && d->client >= 0)
 		ring_poll(d->terms.ring, &d->watch, d->client, 0);
-	if (!may_begin(d, now) || !free_place(d))
+	if (d->stopped || d->winner)
 		return due;
+	give_up_moved(d);
+	if (!may_begin(d, now) || !free_place(d))
+		return min_of(due, now + DIAL_STAGGER);
 	if (now < d->next_due)
 		return min_of(due, d->next_due);
 	begin_next(d, now);

@@ -157,6 +157,19 @@ size_t server_addresses(struct server *s, uint16_t port, struct addr out[static 
 	return count ? take_turns(at, count, first ? first : at[0].sa.sa_family, out) : 0;
 }
 
+bool server_has(struct server *s, const struct addr *at)
+{
+	struct addr own[NAME_ADDRESSES_MAX];
+	size_t count = s->name ? name_addresses(s->name, own) : 0;
+
+	for (size_t i = 0; i < count; i++) {
+		addr_set_port(&own[i], addr_port(at));
+		if (addr_equal(&own[i], at))
+			return true;
+	}
+	return !count;
+}
+
 bool server_is_known(struct server *s)
 {
 	struct addr at[NAME_ADDRESSES_MAX];

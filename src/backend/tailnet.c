@@ -19,9 +19,12 @@
 #define ASK_EVERY    15000 /* tailscaled may drop a change, and the way to a node makes none */
 #define DOUBT_EVERY  500   /* while it is not clear which of two nodes lives */
 #define ASK_AT_MOST  50	   /* one burst of changes is one question */
-#define TOOK_MAX     100   /* more than that tailscaled had something else to do */
-#define RETRY_FIRST  100
-#define RETRY_MAX    5000
+/* A node that has just come does not know us yet for a moment. WireGuard's first packet would be lost, and the next one comes
+ * 5 s later (REKEY_TIMEOUT). */
+#define SETTLES_IN  400
+#define TOOK_MAX    100 /* more than that tailscaled had something else to do */
+#define RETRY_FIRST 100
+#define RETRY_MAX   5000
 
 /* Asking takes at most one part in so many of the time, however much changes in a large tailnet. */
 #define ASK_SHARE 10
@@ -123,6 +126,13 @@ static bool is_silent(const struct tailnet_node *n, void *arg)
 	return tailnet_pulses_silent(arg, n);
 }
 
+static bool is_settling(const struct tailnet *t, const struct tailnet_node *n)
+{
+	msec_t came = tailnet_pulses_came(&t->pulses, n);
+
+	return came && timer_now() - came < SETTLES_IN;
+}
+
 static void identify(struct tailnet *t, const struct tailnet_status *s, const char *host,
 		     struct tailnet_wanted *w)
 {
@@ -130,6 +140,11 @@ static void identify(struct tailnet *t, const struct tailnet_status *s, const ch
 	struct tailnet_choice choice;
 
 	tailnet_choose(&choice, s, node_of(host), is_silent, &t->pulses);
+	if (before && choice.use && is_settling(t, choice.use)) {
+		*w = *before;
+		t->doubt = true;
+		return;
+	}
 	strcpy(w->host, host);
 	w->verdict = choice.verdict;
 	if (choice.use)

@@ -16,7 +16,9 @@ static const struct tailnet_pulse *find(const struct tailnet_pulses *p,
 static struct tailnet_pulse beat(const struct tailnet_pulse *before, const struct tailnet_node *n,
 				 msec_t now)
 {
-	struct tailnet_pulse next = { n->addresses[0], n->rx, n->tx, 0, 0 };
+	struct tailnet_pulse next = {
+		n->addresses[0], n->rx, n->tx, 0, 0, before ? before->came : now
+	};
 
 	/* Counters that went back are those of a tailscaled that was started anew. */
 	if (!before || n->rx != before->rx || n->tx < before->tx)
@@ -34,8 +36,11 @@ void tailnet_pulses_take(struct tailnet_pulses *p, const struct tailnet_status *
 {
 	struct tailnet_pulses next = { memory_zeroed(s->count, sizeof(*p->at)), s->count };
 
-	for (size_t i = 0; i < s->count; i++)
+	for (size_t i = 0; i < s->count; i++) {
 		next.at[i] = beat(find(p, &s->peers[i]), &s->peers[i], now);
+		if (!p->at)
+			next.at[i].came = 0;
+	}
 	tailnet_pulses_finish(p);
 	*p = next;
 }
@@ -45,6 +50,13 @@ bool tailnet_pulses_silent(const struct tailnet_pulses *p, const struct tailnet_
 	const struct tailnet_pulse *pulse = find(p, n);
 
 	return pulse && pulse->last - pulse->first >= TAILNET_SILENCE;
+}
+
+msec_t tailnet_pulses_came(const struct tailnet_pulses *p, const struct tailnet_node *n)
+{
+	const struct tailnet_pulse *pulse = find(p, n);
+
+	return pulse ? pulse->came : 0;
 }
 
 void tailnet_pulses_finish(struct tailnet_pulses *p)

@@ -271,7 +271,7 @@ static void fail_dial(struct flow *f, int error)
 static void on_dialled(struct dial *d, int fd)
 {
 	struct flow *f = d->owner;
-	bool client_gone = d->client_gone;
+	bool client_gone = d->client_gone, moved = d->moved;
 	int error = d->error;
 
 	f->server = d->chosen->at;
@@ -285,6 +285,8 @@ static void on_dialled(struct dial *d, int fd)
 		start_relay(f, fd);
 	else if (client_gone)
 		flow_close(f, WHY_CLIENT_RESET);
+	else if (moved)
+		start_dial(f);
 	else
 		fail_dial(f, error);
 }

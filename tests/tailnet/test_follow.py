@@ -9,9 +9,9 @@ from typing import Any, Iterator
 
 import pytest
 
-from front import Greeter, Stream, edge_on, greeting, leads, tailnet_of
+from front import PORT, Greeter, Stream, edge_on, greeting, leads, tailnet_of
 from harness.edge import Edge
-from harness.net import BACKEND, EDGE
+from harness.net import BACKEND, CLIENT, EDGE, V4
 from harness.operate import ask, rewrite
 from rig import DOMAIN, SPARE, Rig, wait_until
 
@@ -30,6 +30,13 @@ def edge(rig: Rig, binary: str, sock_file: Path, mailbox: Greeter, request: pyte
     """Leads to tailnet:mailbox, or as a test's parameter says."""
     server = getattr(request, "param", SERVERS[0])
     with edge_on(rig, binary, leads(server, more="send-proxy = v2\nconnect-timeout = 1s"), control=sock_file) as running:
+        yield running
+
+
+@pytest.fixture
+def edge_patient(rig: Rig, binary: str, mailbox: Greeter) -> Iterator[Edge]:
+    """As it is without a word on timeouts, or with more patience."""
+    with edge_on(rig, binary, leads(SERVERS[0], more="send-proxy = v2\nconnect-timeout = 20s")) as running:
         yield running
 
 
@@ -64,6 +71,16 @@ def test_a_restarted_mailbox_is_reached_at_once(rig: Rig, edge: Edge, sock_file:
     if not gently:
         assert old in told["other"]["addresses"]
         assert "ghost" in edge.log() and f"mailbox-1.{DOMAIN}" in edge.log()
+
+
+def test_a_client_that_waits_is_served_once_the_node_is_back(rig: Rig, edge_patient: Edge):
+    """Its dial to the old address is given up as soon as that is nobody's any more, not after connect-timeout."""
+    rig.nodes[BACKEND].stop(signal.SIGKILL)
+    with rig.connect(CLIENT, (V4.edge, PORT), timeout=30) as client:
+        new = rig.add_node(BACKEND).ip4()
+        back = time.monotonic()
+        assert client.recv(100) == f"220 {new}\r\n".encode()
+        assert time.monotonic() - back < SOON
 
 
 def test_offline_is_said_but_tried(rig: Rig, edge: Edge, sock_file: Path):
