@@ -1,5 +1,5 @@
 /* sockmap - the verdict on each segment that arrives on a socket of a flow: to the peer's socket
- * right here, or to the worker. There is no parser, and no byte is ever dropped.
+ * right here, or to the worker. There is no parser. Each byte of the stream goes one of these ways, once.
  *
  * A redirected segment counts as read at once, so nothing would hold back the sender: only what
  * the peer's send buffer has room for is redirected. So the queue between the sockets always drains
@@ -10,6 +10,7 @@
 /* SPDX-License-Identifier: (MIT OR GPL-2.0) */
 #include <linux/bpf.h>
 
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
 #include "sockmap_abi.h"
@@ -33,6 +34,11 @@ struct inet_connection_sock {
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	__u32 write_seq;
+	__u32 copied_seq;
+} KERNEL_TYPE;
+
+struct sk_buff {
+	char cb[48];
 } KERNEL_TYPE;
 
 /* Sizes are set when it is loaded. Keys are socket cookies. */
@@ -85,6 +91,10 @@ struct {
 
 /* A guess at what a small buffer costs beyond its bytes; so many of them are no small thing. */
 #define SEGMENT_COST 256
+
+/* bpf_skb_adjust_room() takes off so much at a time; the largest segment needs it so often. */
+#define CUT  4095
+#define CUTS 64
 
 /* The last segment need not fit whole, but something must be left for its head. */
 #define MARGIN 4096
@@ -153,6 +163,47 @@ static __always_inline int pass(struct sockmap_slot *h, __u32 slot, __u32 len)
 	return SK_PASS;
 }
 
+/* The first thing that TCP notes of a segment (struct tcp_skb_cb). The context is the kernel's own struct sk_buff. */
+static __always_inline __u32 first_seq(struct __sk_buff *skb)
+{
+	__u32 seq = 0;
+
+	bpf_probe_read_kernel(&seq, sizeof(seq),
+			      (void *)skb + bpf_core_field_offset(struct sk_buff, cb));
+	return seq;
+}
+
+/* What follows all that came here. */
+static __always_inline __u32 next_seq(struct __sk_buff *skb, struct sockmap_slot *h)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct tcp_sock *tcp = sk ? bpf_skc_to_tcp_sock(sk) : 0;
+
+	if (!h->state && tcp) {
+		h->begin = tcp->copied_seq;
+		h->state = SOCKMAP_BEGUN;
+	}
+	return h->begin + (__u32)(h->redirected + h->passed);
+}
+
+/* A segment that was sent again may begin with bytes that came before: TCP trusts its readers to skip them, and
+ * tcp_read_skb() does not. They are cut off. Returns the length that is left; 0: it does not follow. */
+static __always_inline __u32 cut_repeated(struct __sk_buff *skb, struct sockmap_slot *h, __u32 len)
+{
+	__u32 repeated = next_seq(skb, h) - first_seq(skb), cut;
+
+	if (!(h->state & SOCKMAP_BEGUN) || repeated >= len)
+		return 0;
+	for (int i = 0; repeated && i < CUTS; i++) {
+		cut = repeated < CUT ? repeated : CUT;
+		if (bpf_skb_adjust_room(skb, -(__s32)cut, 0, 0))
+			return 0;
+		repeated -= cut;
+		len -= cut;
+	}
+	return repeated ? 0 : len;
+}
+
 SEC("sk_skb/stream_verdict")
 int verdict(struct __sk_buff *skb)
 {
@@ -172,6 +223,12 @@ int verdict(struct __sk_buff *skb)
 	back = bpf_map_lookup_elem(&slots, &other);
 	if (!h || !back)
 		return SK_PASS;
+	len = h->state & SOCKMAP_BROKEN ? 0 : cut_repeated(skb, h, len);
+	if (!len) {
+		h->state |= SOCKMAP_BROKEN;
+		call(h, slot);
+		return SK_DROP;
+	}
 	h->last = bpf_ktime_get_ns();
 	if (!all_returned(h) || !all_returned(back) || !peer_has_room(h, &cookie, len))
 		return pass(h, slot, len);

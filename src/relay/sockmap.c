@@ -167,8 +167,7 @@ static int kick(struct leg *src)
 	int found = sockmap_kick(src->fd);
 
 	if (found < 0 && found != -EAGAIN)
-		if (found < 0 && found != -EAGAIN)
-			src->failed = true;
+		src->failed = true;
 	return found;
 }
 
@@ -201,6 +200,10 @@ static enum pump pump_carried(struct relay *r, struct half *h)
 	struct ride *ride = ride_of(r, h);
 	enum pump result;
 
+	if (slot_of(r, h)->state & SOCKMAP_BROKEN) {
+		log_error("sockmap: a flow is reset: what came does not follow what came before");
+		return PUMP_FAILED;
+	}
 	if (passed(r, h)) {
 		result = send_passed(r, h);
 		if (result != PUMP_DRY)

@@ -49,8 +49,10 @@ _given: set[int] = set()  # ports handed out by this process: free still, but sp
 
 def free_port(count: int = 1) -> Any:
     """A port (or a list of consecutive ones) free on both families, outside the range the kernel dials from."""
+    low, high = _port_range()
+    middle = (low + high) // 2  # single ones lie scattered: many in a row are found beyond them
     for _ in range(500):
-        first = random.randrange(*_port_range())
+        first = random.randrange(low, middle) if count == 1 else random.randrange(middle, high - count)
         ports = range(first, first + count)
         if _given.isdisjoint(ports) and all(_is_free(port) for port in ports):
             _given.update(ports)
