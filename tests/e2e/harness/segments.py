@@ -72,6 +72,7 @@ class Segments:
         deadline = time.monotonic() + patience
         while select.select([self.device], [], [], max(0.0, deadline - time.monotonic()))[0]:
             packet = os.read(self.device, 4096)
-            if packet[0] >> 4 == 4 and packet[9] == socket.IPPROTO_TCP:
+            # What is left of a connection before is sent again, too.
+            if packet[0] >> 4 == 4 and packet[9] == socket.IPPROTO_TCP and packet[22:24] == struct.pack("!H", self.own):
                 return int(struct.unpack("!I", packet[24:28])[0])
         raise TimeoutError("nobody answers the SYN")
