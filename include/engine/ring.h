@@ -37,6 +37,9 @@ const char *ring_features(const struct ring *r);
 /* True when this kernel offers IORING_OP_SPLICE. */
 bool ring_can_splice(const struct ring *r);
 
+/* Submits what was started, and returns. */
+void ring_submit(struct ring *r);
+
 /* Submits what was started, and waits until a result is there or `wait` milliseconds passed
  * (TIMER_NONE: no limit). */
 void ring_wait(struct ring *r, msec_t wait);
@@ -57,6 +60,16 @@ void ring_connect_send(struct ring *r, struct op *connect, struct op *send, int 
 		       const struct addr *to, const void *buf, size_t len);
 
 void ring_send(struct ring *r, struct op *op, int fd, const void *buf, size_t len);
+
+/* Sends what goes without waiting, when it is submitted: no operation is left in flight, `armed` stays as it is. done() is
+ * called only when not all of buf was sent, with the bytes that were or negative errno, from ring_settle() or
+ * ring_dispatch(). op and buf stay valid until ring_settle() answers true. */
+void ring_send_now(struct ring *r, struct op *op, int fd, const void *buf, size_t len);
+
+/* After ring_wait(): results of ring_send_now() come before all others. True: it is known how each of them ended, those that
+ * were not told sent all. False: the kernel has not taken all yet, or not delivered all results; ask again after the next
+ * ring_wait(). */
+bool ring_settle(struct ring *r);
 
 /* At most len bytes; 0 is the end of the stream. */
 void ring_recv(struct ring *r, struct op *op, int fd, void *buf, size_t len);

@@ -12,6 +12,10 @@ extern const struct path path_copy;
  * splice(2), for "dry" asks. recv(2) passes the mark; splice(2) never does. sockatmark(3) */
 bool copy_at_mark(int fd);
 
+/* Nothing is left in the outbox. */
 enum pump copy_pump(struct relay *r, struct half *h);
+
+/* The same, and a short message leaves by the outbox, with those of other relays. */
+enum pump copy_pump_together(struct relay *r, struct half *h);
 
 #endif

@@ -26,11 +26,13 @@ struct relay;
 struct carrier;
 struct carriage;
 struct sockmap_worker;
+struct outbox;
 
 /* What a worker lends to all its relays. */
 struct relay_host {
 	struct ring *ring;
 	struct pipes *pipes;
+	struct outbox *outbox;
 	struct timers *timers;
 	size_t worker;			/* its number */
 	struct sockmap_worker *sockmap; /* NULL until a relay needs it */
@@ -74,6 +76,8 @@ struct half {
 	bool writable;	/* room was reported since the last attempt */
 	bool blocked;	/* waits for room */
 	bool busy;	/* PUMP_BUSY was the answer */
+	bool posted;	/* in the outbox: nothing else may be written to the destination */
+	bool lost;	/* no memory for what the outbox could not send */
 	bool bulk;	/* auto: splice rather than copy */
 	uint8_t streak; /* auto: small moves in a row */
 };
@@ -112,6 +116,13 @@ struct path {
 	const char *(*missing)(const struct ring *ring);
 	const struct carrier *carrier; /* NULL: bytes are moved by pump alone */
 };
+
+/* Before the next turn waits, relay_resume() drives it. */
+static inline void run_soon(struct relay *r)
+{
+	if (list_empty(&r->runnable))
+		list_add(&r->host->runnable, &r->runnable);
+}
 
 /* For the paths: the two ends of a half. */
 static inline struct leg *half_src(struct relay *r, const struct half *h)

@@ -12,6 +12,7 @@
 #include "edge/flows.h"
 #include "edge/listener.h"
 #include "engine/pipes.h"
+#include "relay/outbox.h"
 #include "relay/paths.h"
 
 /* The worker's one buffer. What a slow reader leaves of it is kept per half, so it is also the
@@ -247,8 +248,10 @@ static bool open_state(struct state *s)
 	struct worker *w = s->worker;
 
 	s->flows.host.buffer = malloc(BUFFER_SIZE);
-	s->error = s->flows.host.buffer ? ring_open(&s->ring) : -ENOMEM;
+	s->flows.host.outbox = outbox_open();
+	s->error = s->flows.host.buffer && s->flows.host.outbox ? ring_open(&s->ring) : -ENOMEM;
 	if (s->error < 0) {
+		outbox_close(s->flows.host.outbox);
 		free(s->flows.host.buffer);
 		return false;
 	}
@@ -292,6 +295,7 @@ static void turn(struct state *s)
 
 	ring_wait(s->ring, list_empty(&host->runnable) ? wait : 0);
 	host->now = timer_now();
+	outbox_settle(host);
 	ring_dispatch(s->ring);
 	timers_run(&s->timers, host->now);
 	if (flows_sweep(&s->flows))
@@ -315,6 +319,7 @@ static void close_state(struct state *s)
 	flows_finish(&s->flows);
 	timers_finish(&s->timers);
 	ring_close(s->ring);
+	outbox_close(s->flows.host.outbox);
 	free(s->flows.host.buffer);
 }
 

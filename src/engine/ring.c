@@ -173,7 +173,7 @@ bool ring_can_splice(const struct ring *r)
 	return r->splices;
 }
 
-static void submit(struct ring *r)
+void ring_submit(struct ring *r)
 {
 	int n = io_uring_submit(&r->uring);
 
@@ -186,7 +186,7 @@ static void submit(struct ring *r)
 static void reserve(struct ring *r, unsigned n)
 {
 	while (io_uring_sq_space_left(&r->uring) < n)
-		submit(r);
+		ring_submit(r);
 }
 
 static struct io_uring_sqe *next_sqe(struct ring *r)
@@ -256,6 +256,45 @@ void ring_send(struct ring *r, struct op *op, int fd, const void *buf, size_t le
 
 	prepare_send(sqe, fd, buf, len);
 	arm(sqe, op);
+}
+
+/* What marks a ring_send_now(): a struct op is aligned to more than a byte. */
+#define NOW ((uintptr_t)1)
+
+/* With MSG_WAITALL a short send is a failure: without it, success is silent and short would be, too. MSG_DONTWAIT keeps it
+ * from waiting for room in the kernel (io_uring/net.c: io_send(), REQ_F_NOWAIT). */
+void ring_send_now(struct ring *r, struct op *op, int fd, const void *buf, size_t len)
+{
+	struct io_uring_sqe *sqe = next_sqe(r);
+
+	io_uring_prep_send(sqe, fd, buf, len, MSG_NOSIGNAL | MSG_WAITALL | MSG_DONTWAIT);
+	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+	io_uring_sqe_set_data64(sqe, (uintptr_t)op | NOW);
+}
+
+static void tell_now(uintptr_t data, int res)
+{
+	struct op *op = (struct op *)(data & ~NOW);
+
+	op->done(op, res);
+}
+
+bool ring_settle(struct ring *r)
+{
+	struct io_uring_cqe *cqe;
+	unsigned head;
+
+	io_uring_for_each_cqe(&r->uring, head, cqe)
+	{
+		uintptr_t data = (uintptr_t)cqe->user_data;
+
+		if (!(data & NOW))
+			continue;
+		/* ring_dispatch() finds nobody's. */
+		cqe->user_data = 0;
+		tell_now(data, cqe->res);
+	}
+	return !io_uring_sq_ready(&r->uring) && !io_uring_cq_has_overflow(&r->uring);
 }
 
 void ring_recv(struct ring *r, struct op *op, int fd, void *buf, size_t len)
@@ -331,13 +370,17 @@ void ring_dispatch(struct ring *r)
 {
 	struct io_uring_cqe *cqe;
 	unsigned head, count = 0;
+	uintptr_t data;
 	struct op *op;
 
 	io_uring_for_each_cqe(&r->uring, head, cqe)
 	{
 		count++;
-		op = io_uring_cqe_get_data(cqe);
-		if (!op)
+		data = (uintptr_t)cqe->user_data;
+		op = (struct op *)data;
+		if (data & NOW)
+			tell_now(data, cqe->res);
+		if (!op || data & NOW)
 			continue;
 		op->armed = cqe->flags & IORING_CQE_F_MORE;
 		op->done(op, cqe->res);

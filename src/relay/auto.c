@@ -26,7 +26,7 @@ static void judge(struct half *h, uint64_t moved, enum pump result)
 static enum pump auto_pump(struct relay *r, struct half *h)
 {
 	uint64_t before = h->moved;
-	enum pump result = h->bulk ? splice_pump(r, h) : copy_pump(r, h);
+	enum pump result = h->bulk ? splice_pump(r, h) : copy_pump_together(r, h);
 
 	judge(h, h->moved - before, result);
 	return result;

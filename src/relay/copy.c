@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "relay/held.h"
+#include "relay/outbox.h"
 
 /* Buffers moved before other flows get their turn. */
 #define SHARE 4
@@ -30,31 +31,61 @@ bool copy_at_mark(int fd)
 	return ioctl(fd, SIOCATMARK, &at_mark) == 0 && at_mark;
 }
 
+/* A short read emptied the socket: what comes later is a new event. Not so at a mark, nor before the end, which would be
+ * missed. */
+static bool emptied(const struct half *h, int src)
+{
+	return !h->to_end && !copy_at_mark(src);
+}
+
+static enum pump move(struct relay *r, struct half *h, uint8_t *at, size_t room, bool together)
+{
+	int src = half_src(r, h)->fd;
+	ssize_t n = recv(src, at, room, MSG_DONTWAIT);
+	enum pump result;
+
+	if (n == 0)
+		return PUMP_EOF;
+	if (n < 0 && errno == EINTR)
+		return PUMP_MORE;
+	if (n < 0)
+		return errno == EAGAIN ? PUMP_DRY : PUMP_SRC_FAILED;
+	if (together && n <= OUTBOX_MOST && (size_t)n < room) {
+		outbox_post(r, h, (size_t)n);
+		return emptied(h, src) ? PUMP_DRY : PUMP_MORE;
+	}
+	outbox_push(r->host);
+	result = send_on(r, h, at, (size_t)n);
+	return result == PUMP_MORE && (size_t)n < room && emptied(h, src) ? PUMP_DRY : result;
+}
+
 enum pump copy_pump(struct relay *r, struct half *h)
 {
 	struct relay_host *host = r->host;
-	int src = half_src(r, h)->fd;
 	enum pump result = held_flush(r, h);
-	ssize_t n;
 
-	for (int i = 0; i < SHARE && result == PUMP_MORE; i++) {
-		n = recv(src, host->buffer, host->buffer_size, MSG_DONTWAIT);
-		if (n == 0)
-			return PUMP_EOF;
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return errno == EAGAIN ? PUMP_DRY : PUMP_SRC_FAILED;
-		result = send_on(r, h, host->buffer, (size_t)n);
-		/* A short read emptied the socket: what comes later is a new event. Not so before
-		 * the end, which would be missed. */
-		if (result == PUMP_MORE && (size_t)n < host->buffer_size && !h->to_end &&
-		    !copy_at_mark(src))
-			return PUMP_DRY;
+	for (int i = 0; i < SHARE && result == PUMP_MORE; i++)
+		result = move(r, h, host->buffer, host->buffer_size, false);
+	return result;
+}
+
+enum pump copy_pump_together(struct relay *r, struct half *h)
+{
+	struct relay_host *host = r->host;
+	enum pump result = held_flush(r, h);
+
+	for (int i = 0; i < SHARE && result == PUMP_MORE && !h->posted; i++) {
+		size_t room;
+		uint8_t *at = outbox_room(host->outbox, &room);
+
+		if (at)
+			result = move(r, h, at, min_of(room, host->buffer_size), true);
+		else
+			result = move(r, h, host->buffer, host->buffer_size, false);
 	}
 	return result;
 }
 
 const struct path path_copy = { .name = "copy",
 				.help = "recv and send through one buffer: small messages",
-				.pump = copy_pump };
+				.pump = copy_pump_together };

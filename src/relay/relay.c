@@ -8,6 +8,7 @@
 
 #include "relay/carrier.h"
 #include "relay/held.h"
+#include "relay/outbox.h"
 
 /* POLLOUT costs one result when the poll is armed and after that only what follows a full
  * socket buffer. */
@@ -49,12 +50,6 @@ static void pass_end(struct relay *r, struct half *h)
 	}
 	r->one_ended = true;
 	r->first_end = (uint8_t)(h - r->half);
-}
-
-static void run_soon(struct relay *r)
-{
-	if (list_empty(&r->runnable))
-		list_add(&r->host->runnable, &r->runnable);
 }
 
 static void drive(struct relay *r, struct half *h);
@@ -159,6 +154,14 @@ static void drive(struct relay *r, struct half *h)
 		return;
 	if (!h->readable && !held_bytes(h))
 		return;
+	if (h->posted) {
+		run_soon(r);
+		return;
+	}
+	if (h->lost) {
+		end(r, RELAY_FAILED);
+		return;
+	}
 	h->readable = h->writable = false;
 	if (r->looking && h == &r->half[CLIENT] && !may_pass(r, h))
 		return;
@@ -304,7 +307,7 @@ bool relay_half_closed(const struct relay *r)
 bool relay_at_rest(struct relay *r)
 {
 	for (size_t i = 0; i < 2; i++)
-		if (held_bytes(&r->half[i]) || r->half[i].busy || r->half[i].readable)
+		if (held_bytes(&r->half[i]) || r->half[i].busy || r->half[i].posted || r->half[i].readable)
 			return false;
 	if (r->carriage && !r->path->carrier->at_rest(r))
 		return false;
@@ -329,6 +332,7 @@ void relay_close(struct relay *r, bool reset)
 		return;
 	r->closing = r->ended = true;
 	list_del(&r->runnable);
+	outbox_forget(r);
 	if (r->carriage)
 		r->path->carrier->stop(r);
 	for (size_t i = 0; i < 2; i++) {

@@ -5,6 +5,7 @@
 
 #include "relay/copy.h"
 #include "relay/held.h"
+#include "relay/outbox.h"
 
 /* Pipes filled and emptied before other flows get their turn. */
 #define SHARE 4
@@ -29,8 +30,10 @@ static enum pump fill(struct relay *r, struct half *h)
 
 enum pump splice_pump(struct relay *r, struct half *h)
 {
-	enum pump result = held_flush(r, h);
+	enum pump result;
 
+	outbox_push(r->host);
+	result = held_flush(r, h);
 	for (int i = 0; i < SHARE && result == PUMP_MORE; i++) {
 		if (!held_borrow_pipe(r, h))
 			return copy_pump(r, h);

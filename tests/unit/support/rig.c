@@ -9,6 +9,7 @@
 #include "../check.h"
 #include "engine/timer.h"
 #include "fds.h"
+#include "relay/outbox.h"
 #include "turns.h"
 
 #define PATIENCE 8000
@@ -48,6 +49,7 @@ struct rig *rig_open(size_t pipes)
 	g->host.pipes = &g->pipes;
 	g->host.timers = &g->timers;
 	timers_init(&g->timers);
+	g->host.outbox = outbox_open();
 	g->host.buffer = g->buffer;
 	g->host.buffer_size = sizeof(g->buffer);
 	g->host.ended = on_ended;
@@ -66,6 +68,7 @@ void rig_close(struct rig *g)
 		rig_turn(g, 10);
 	timers_finish(&g->timers);
 	ring_close(g->host.ring);
+	outbox_close(g->host.outbox);
 	expect_num(open, idle, "pipes: all came back");
 	expect_num(fds_count(), g->fds_before, "descriptors");
 	free(g);
@@ -78,6 +81,7 @@ void rig_turn(struct rig *g, msec_t wait)
 	wait = min_of(wait, timers_wait(&g->timers, g->host.now));
 	ring_wait(g->host.ring, list_empty(&g->host.runnable) ? wait : 0);
 	g->host.now = timer_now();
+	outbox_settle(&g->host);
 	ring_dispatch(g->host.ring);
 	timers_run(&g->timers, g->host.now);
 	list_init(&again);
