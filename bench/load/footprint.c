@@ -1,5 +1,6 @@
 #include <dirent.h>
 #include <err.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -101,11 +102,32 @@ static double socket_pages(void)
 
 struct footprint footprint_of(const int *pids, int n)
 {
-	struct footprint f = { .kernel = slabs() + socket_pages() };
+	struct footprint f = { .slabs = slabs(), .pages = socket_pages() };
 
 	for (int i = 0; i < n; i++) {
 		add_memory(&f, pids[i]);
 		add_descriptors(&f, pids[i]);
 	}
 	return f;
+}
+
+/* Pages that the counter of socket_pages() may be off by, in bytes. */
+static double page_error(void)
+{
+	double pages = 256; /* before Linux 6.7, which made it a sysctl */
+	FILE *f = fopen("/proc/sys/net/core/mem_pcpu_rsv", "re");
+
+	if (f) {
+		if (fscanf(f, "%lf", &pages) != 1)
+			errx(1, "net.core.mem_pcpu_rsv is no number");
+		fclose(f);
+	}
+	return pages * (double)sysconf(_SC_PAGESIZE) * (double)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+double footprint_growth(const struct footprint *since, const struct footprint *now)
+{
+	double pages = now->pages - since->pages;
+
+	return now->slabs - since->slabs + (fabs(pages) > page_error() ? pages : 0);
 }

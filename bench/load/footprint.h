@@ -8,10 +8,15 @@
 #define BENCH_FOOTPRINT_H
 
 struct footprint {
-	double rss, user, kernel; /* bytes */
+	double rss, user;    /* bytes */
+	double slabs, pages; /* bytes, the kernel's: objects, and what sockets hold for theirs */
 	long fds, pipe_ends;
 };
 
 struct footprint footprint_of(const int *pids, int n);
+
+/* Bytes of the kernel's that came since. Each CPU accounts for net.core.mem_pcpu_rsv pages of sockets in advance
+ * (include/net/sock.h: sk_memory_allocated_add), so a difference of as much is none. */
+double footprint_growth(const struct footprint *since, const struct footprint *now);
 
 #endif

@@ -65,13 +65,13 @@ static void print_flow(const char *when, const struct footprint *none, const str
 {
 	printf(",\"%suser_per_flow\":%.1f,\"%srss_per_flow\":%.1f,\"%skernel_per_flow\":%.1f", when,
 	       (f->user - none->user) / flows, when, (f->rss - none->rss) / flows, when,
-	       (f->kernel - none->kernel) / flows);
+	       footprint_growth(none, f) / flows);
 }
 
 static void print_held(const char *when, const struct footprint *f)
 {
 	printf(",\"rss_%s\":%.0f,\"user_%s\":%.0f,\"kernel_%s\":%.0f", when, f->rss, when, f->user,
-	       when, f->kernel);
+	       when, f->slabs + f->pages);
 	printf(",\"fds_%s\":%ld,\"pipe_ends_%s\":%ld", when, f->fds, when, f->pipe_ends);
 }
 
