@@ -4,11 +4,11 @@
 #include <stdlib.h>
 
 #include "backend/leg_options.h"
-#include "config/profile.h"
 #include "edge/generation.h"
 #include "edge/record.h"
 #include "edge/router.h"
 #include "edge/shelter.h"
+#include "edge/vigil.h"
 
 static void drop_client(struct flow *f, bool reset)
 {
@@ -76,46 +76,14 @@ void flow_relay_ended(struct relay *r, enum relay_end end)
 		flow_close(f, end == RELAY_REFUSED ? WHY_BAD_PROXY : WHY_ERROR);
 }
 
-/* At rest for so long, a flow that has to go may go. */
-#define REST 1000
-
-/* Where nobody loses anything by it, the end comes before the deadline. */
-static msec_t tick_drain(struct flow *f, msec_t now)
-{
-	msec_t rested = f->relay.last_moved + REST;
-
-	if (now >= f->drain_due) {
-		flow_close(f, WHY_DRAIN);
-		return TIMER_NONE;
-	}
-	if (!profile_ends_idle(f->plan->profile))
-		return f->drain_due;
-	if (now < rested || !relay_at_rest(&f->relay))
-		return min_of(f->drain_due, max_of(rested, now + REST / 2));
-	flow_end(f, WHY_DRAIN, false);
-	return TIMER_NONE;
-}
-
-/* Traffic only stamps relay.last_moved; here is decided what that means. */
 static msec_t tick_relay(struct flow *f, msec_t now)
 {
-	bool half = relay_half_closed(&f->relay);
-	const struct destination *t = f->to;
-	msec_t limit = half ? min_of(t->half_closed, t->idle) : t->idle;
-	/* A half-close may come at any time: look again before its limit could have passed. */
-	msec_t look = half ? limit : min_of(limit, t->half_closed);
-	msec_t drain;
+	struct vigil v = vigil_look(f, now);
 
-	relay_refresh(&f->relay);
-	drain = f->drain_due ? tick_drain(f, now) : TIMER_NONE;
-
-	if (f->state == FLOW_CLOSING)
-		return TIMER_NONE;
-	if (now - f->relay.last_moved >= limit) {
-		flow_close(f, half ? WHY_HALF_CLOSED : WHY_IDLE);
-		return TIMER_NONE;
-	}
-	return min_of(drain, min_of(f->relay.last_moved + limit, now + look));
+	if (v.why == WHY_NONE)
+		return v.due;
+	flow_end(f, v.why, v.reset);
+	return TIMER_NONE;
 }
 
 static void take_shelter(struct flow *f, enum why why);
