@@ -23,7 +23,6 @@ struct attempt_terms {
 	const struct backend_conf *conf;
 	struct outgoing outgoing;
 	struct addr proxy; /* where `via` leads, if there is one */
-	const struct timeouts *timeouts;
 	const uint8_t *header; /* lent until the last attempt ended */
 	size_t header_len;     /* 0: none */
 	/* It is CONNECTED, READY or FAILED now, and no operation of it is armed. */

@@ -4,9 +4,16 @@
 
 #include "config/model.h"
 
-/* For a socket that will connect, or for a listener, whose connections inherit it (tcp(7)).
- * TCP_NODELAY, SO_OOBINLINE, keepalive and TCP_USER_TIMEOUT. Failures do not matter to the
- * stream, so they are not reported. */
+/* Failures of these do not matter to the stream, so they are not reported. */
+
+/* For a socket that will connect: TCP_NODELAY and SO_OOBINLINE. */
+void leg_options_begin(int fd);
+
+/* What notices a peer that vanished: keepalive and TCP_USER_TIMEOUT. Connections that end at once need not pay for these
+ * five calls: they are made when one has lasted a second. */
+void leg_options_watch(int fd, const struct timeouts *t);
+
+/* Both, for a listener, whose connections inherit it (tcp(7)). */
 void leg_options_set(int fd, const struct timeouts *t);
 
 /* From now on no packet reaches the socket, and none that it sends leaves. 0, or negative errno. */

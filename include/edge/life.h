@@ -60,6 +60,7 @@ struct flow {
 	uint8_t state, why, retries;
 	uint8_t dismissal; /* enum dismissal: how it is turned away */
 	bool admitted, relayed, sheltered;
+	bool watched; /* its server's leg: leg_options_watch() */
 	struct addr client, server;
 	struct server *on; /* that it is connected to, and counted for */
 	struct head *head; /* what it said first; NULL: nothing was asked for, or it is delivered */

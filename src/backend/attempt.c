@@ -120,7 +120,7 @@ static int open_socket(const struct attempt_terms *t, const struct addr *to)
 	int fd = outgoing_socket(&t->outgoing, to, 0);
 
 	if (fd >= 0)
-		leg_options_set(fd, t->timeouts);
+		leg_options_begin(fd);
 	return fd;
 }
 

@@ -270,7 +270,6 @@ struct dial *dial_new(struct ring *ring, struct timers *timers, const struct dia
 	*d = (struct dial){ .terms = { .ring = ring,
 				       .conf = plan->pool->conf,
 				       .outgoing = outgoing_of(plan->pool->conf),
-				       .timeouts = &plan->timeouts,
 				       .changed = on_changed },
 			    .pool = plan->pool,
 			    .timers = timers,

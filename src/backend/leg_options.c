@@ -26,17 +26,27 @@ static void set(int fd, int level, int name, int value)
 	setsockopt(fd, level, name, &value, sizeof(value));
 }
 
-void leg_options_set(int fd, const struct timeouts *t)
+void leg_options_begin(int fd)
 {
 	/* We pass on what arrives when it arrives; waiting to fill a segment is the sender's choice. */
 	set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	/* An urgent byte would be taken out of the stream: a lost byte. */
 	set(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+}
+
+void leg_options_watch(int fd, const struct timeouts *t)
+{
 	set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 	set(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)(t->keepalive / 1000));
 	set(fd, IPPROTO_TCP, TCP_KEEPINTVL, (int)probe_interval(t));
 	set(fd, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
 	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)t->user_timeout);
+}
+
+void leg_options_set(int fd, const struct timeouts *t)
+{
+	leg_options_begin(fd);
+	leg_options_watch(fd, t);
 }
 
 /* Bound to an interface that does not exist it is in no lookup, and no route leads out (net/ipv4/inet_hashtables.c,

@@ -1,9 +1,13 @@
 #include "edge/vigil.h"
 
+#include "backend/leg_options.h"
 #include "config/profile.h"
 
 /* At rest for so long, a flow that has to go may go. */
 #define REST 1000
+
+/* A flow that lasted so long is worth a few calls. */
+#define LASTING 1000
 
 static struct vigil go_on(msec_t due)
 {
@@ -31,6 +35,20 @@ static struct vigil look_at_drain(struct flow *f, msec_t now)
 	return is_over(WHY_DRAIN, false);
 }
 
+/* The client's leg has it from its listener. */
+static msec_t watch_server(struct flow *f, msec_t now)
+{
+	msec_t lasting = f->started + f->head_ms + f->connect_ms + LASTING;
+
+	if (f->watched)
+		return TIMER_NONE;
+	if (now < lasting)
+		return lasting;
+	leg_options_watch(f->relay.leg[SERVER].fd, &f->to->dial.timeouts);
+	f->watched = true;
+	return TIMER_NONE;
+}
+
 struct vigil vigil_look(struct flow *f, msec_t now)
 {
 	bool half = relay_half_closed(&f->relay);
@@ -46,5 +64,6 @@ struct vigil vigil_look(struct flow *f, msec_t now)
 		return drain;
 	if (now - f->relay.last_moved >= limit)
 		return is_over(half ? WHY_HALF_CLOSED : WHY_IDLE, true);
-	return go_on(min_of(drain.due, min_of(f->relay.last_moved + limit, now + look)));
+	look = min_of(watch_server(f, now), now + look);
+	return go_on(min_of(drain.due, min_of(f->relay.last_moved + limit, look)));
 }
