@@ -114,3 +114,40 @@ Test(ring_now, sends_that_do_not_wait_in_a_flood)
 	ring_close(r);
 	free(t);
 }
+
+/* An operation whose result makes it send to a peer that is gone, there and then. */
+struct sender {
+	struct told now;
+	struct op op;
+	struct ring *ring;
+	int fd;
+};
+
+static void send_and_submit(struct op *op, int res)
+{
+	struct sender *s = container_of(op, struct sender, op);
+
+	(void)res;
+	ring_send_now(s->ring, &s->now.op, s->fd, "x", 1);
+	ring_submit(s->ring);
+}
+
+Test(ring_now, results_that_come_while_others_are_told)
+{
+	struct ring *r = ring_of_test();
+	struct sender s = { .now = TOLD, .op.done = send_and_submit, .ring = r };
+	int ends[2], fd[2];
+
+	cr_assert(pipe(ends) == 0 && write(ends[1], "x", 1) == 1);
+	tcp_pair(fd);
+	shutdown(fd[0], SHUT_WR);
+	s.fd = fd[0];
+	ring_poll_once(r, &s.op, ends[0], POLLIN);
+	ring_wait(r, 1000);
+	cr_expect(ring_settle(r));
+	ring_dispatch(r);
+	cr_assert(settled(r));
+	expect_num(s.now.count, 1, "told");
+	expect_num(s.now.last, -EPIPE, "what");
+	ring_close(r);
+}
