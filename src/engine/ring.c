@@ -378,9 +378,11 @@ void ring_dispatch(struct ring *r)
 		count++;
 		data = (uintptr_t)cqe->user_data;
 		op = (struct op *)data;
-		if (data & NOW)
+		if (data & NOW) {
 			tell_now(data, cqe->res);
-		if (!op || data & NOW)
+			continue;
+		}
+		if (!op)
 			continue;
 		op->armed = cqe->flags & IORING_CQE_F_MORE;
 		op->done(op, cqe->res);

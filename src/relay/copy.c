@@ -59,24 +59,14 @@ static enum pump move(struct relay *r, struct half *h, uint8_t *at, size_t room,
 	return result == PUMP_MORE && (size_t)n < room && emptied(h, src) ? PUMP_DRY : result;
 }
 
-enum pump copy_pump(struct relay *r, struct half *h)
-{
-	struct relay_host *host = r->host;
-	enum pump result = held_flush(r, h);
-
-	for (int i = 0; i < SHARE && result == PUMP_MORE; i++)
-		result = move(r, h, host->buffer, host->buffer_size, false);
-	return result;
-}
-
-enum pump copy_pump_together(struct relay *r, struct half *h)
+static enum pump pump(struct relay *r, struct half *h, bool together)
 {
 	struct relay_host *host = r->host;
 	enum pump result = held_flush(r, h);
 
 	for (int i = 0; i < SHARE && result == PUMP_MORE && !h->posted; i++) {
 		size_t room;
-		uint8_t *at = outbox_room(host->outbox, &room);
+		uint8_t *at = together ? outbox_room(host->outbox, &room) : NULL;
 
 		if (at)
 			result = move(r, h, at, min_of(room, host->buffer_size), true);
@@ -84,6 +74,16 @@ enum pump copy_pump_together(struct relay *r, struct half *h)
 			result = move(r, h, host->buffer, host->buffer_size, false);
 	}
 	return result;
+}
+
+enum pump copy_pump(struct relay *r, struct half *h)
+{
+	return pump(r, h, false);
+}
+
+enum pump copy_pump_together(struct relay *r, struct half *h)
+{
+	return pump(r, h, true);
 }
 
 const struct path path_copy = { .name = "copy",

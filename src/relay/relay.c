@@ -307,7 +307,8 @@ bool relay_half_closed(const struct relay *r)
 bool relay_at_rest(struct relay *r)
 {
 	for (size_t i = 0; i < 2; i++)
-		if (held_bytes(&r->half[i]) || r->half[i].busy || r->half[i].posted || r->half[i].readable)
+		if (held_bytes(&r->half[i]) || r->half[i].busy || r->half[i].posted ||
+		    r->half[i].readable)
 			return false;
 	if (r->carriage && !r->path->carrier->at_rest(r))
 		return false;
