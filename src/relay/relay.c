@@ -152,14 +152,14 @@ static void drive(struct relay *r, struct half *h)
 
 	if (r->ended || h->state == HALF_SHUT || h->blocked || h->busy)
 		return;
+	if (h->lost) {
+		end(r, RELAY_FAILED);
+		return;
+	}
 	if (!h->readable && !held_bytes(h))
 		return;
 	if (h->posted) {
 		run_soon(r);
-		return;
-	}
-	if (h->lost) {
-		end(r, RELAY_FAILED);
 		return;
 	}
 	h->readable = h->writable = false;

@@ -231,6 +231,23 @@ Test(outbox, a_destination_that_failed)
 	rig_close(g);
 }
 
+/* Nobody may take what arrived for all there was, even if nothing more comes. */
+Test(outbox, a_message_that_is_lost_ends_the_relay)
+{
+	struct rig *g = rig_open(4);
+	struct link l;
+
+	link_open(g, &l, &path_copy);
+	rig_settle(g);
+	l.relay.half[SERVER].lost = true;
+	run_soon(&l.relay);
+	rig_turn(g, 0);
+	cr_expect(l.ended, "at once");
+	expect_num(l.how, RELAY_FAILED, "how");
+	link_close(g, &l);
+	rig_close(g);
+}
+
 /* What was posted before the relay ends is not answered to it. */
 Test(outbox, a_relay_that_ends_first)
 {
