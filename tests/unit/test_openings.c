@@ -44,8 +44,7 @@ Test(openings, what_was_said_comes_first)
 		expect_bytes(g, l.peer[SERVER], "said and more", 13, path->name);
 		write_all(l.peer[SERVER], "answer", 6);
 		expect_bytes(g, l.peer[CLIENT], "answer", 6, path->name);
-		relay_refresh(&l.relay);
-		expect_num(l.relay.half[CLIENT].moved, 13, path->name);
+		link_counts(g, &l, CLIENT, 13, path->name);
 		link_close(g, &l);
 	}
 	rig_close(g);
@@ -85,8 +84,7 @@ Test(openings, a_long_one)
 		shutdown(l.peer[CLIENT], SHUT_WR);
 		expect_num(stream_pull_all(&s, g, l.peer[SERVER], UINT64_MAX), 1, path->name);
 		expect_num(s.got, LONG + MORE, path->name);
-		relay_refresh(&l.relay);
-		expect_num(l.relay.half[CLIENT].moved, LONG + MORE, path->name);
+		link_counts(g, &l, CLIENT, LONG + MORE, path->name);
 		link_close(g, &l);
 	}
 	free(bytes);

@@ -153,6 +153,8 @@ class Edge:
         problem = self._problem(killed, status, log)
         if problem and (kind is None or SANITIZER.search(log)):
             raise EdgeError(f"{problem}\n--- log of the edge ---\n{log[-8000:]}")
+        if value is not None:
+            value.add_note(f"--- log of the edge ---\n{log[-2000:]}")
 
     def _spawn(self) -> None:
         assert self.directory is not None

@@ -178,6 +178,16 @@ bool link_ended(struct rig *g, struct link *l)
 	return l->ended;
 }
 
+void link_counts(struct rig *g, struct link *l, enum side from, uint64_t n, const char *label)
+{
+	msec_t end = timer_now() + PATIENCE;
+
+	for (relay_refresh(&l->relay); l->relay.half[from].moved != n && timer_now() < end;
+	     relay_refresh(&l->relay))
+		rig_turn(g, 1);
+	expect_num(l->relay.half[from].moved, n, label);
+}
+
 void link_close(struct rig *g, struct link *l)
 {
 	msec_t end = timer_now() + PATIENCE;

@@ -54,6 +54,10 @@ void link_open_narrow(struct rig *g, struct link *l, const struct path *path);
 /* Turns until the relay ended. */
 bool link_ended(struct rig *g, struct link *l);
 
+/* Turns until the relay counts `n` bytes from that side, and fails the test if it never does: a peer
+ * may have them before the kernel's thread has told that it moved them. */
+void link_counts(struct rig *g, struct link *l, enum side from, uint64_t n, const char *label);
+
 /* Closes the peers, ends the relay if it still runs, and turns until nothing is left of it. */
 void link_close(struct rig *g, struct link *l);
 

@@ -1,0 +1,83 @@
+/* Both directions at once, on every path: every byte, once, in order, and counted. */
+#include "relay/relay.h"
+
+#include <stdlib.h>
+
+#include "check.h"
+#include "engine/timer.h"
+#include "support/rig.h"
+
+static enum side other(enum side s)
+{
+	return s == CLIENT ? SERVER : CLIENT;
+}
+
+/* Both peers send pieces of random sizes and take others; `slow` says which reads seldom. */
+static void exchange(struct rig *g, struct link *l, const char *path, uint64_t total, int slow)
+{
+	struct stream s[2] = { { .label = path, .seed = 1 }, { .label = path, .seed = 999 } };
+	msec_t end = timer_now() + 8000;
+	unsigned seed = 5;
+
+	while ((s[0].got < total || s[1].got < total) && timer_now() < end) {
+		for (enum side side = CLIENT; side <= SERVER; side++) {
+			size_t size = 1 + (size_t)rand_r(&seed) % 70000;
+			uint64_t left = total - s[side].sent;
+
+			if (left)
+				stream_push(&s[side], l->peer[side], min_of(size, left));
+			if (rand_r(&seed) % ((int)other(side) == slow ? 12 : 2) == 0)
+				stream_pull(&s[side], l->peer[other(side)],
+					    1 + (size_t)rand_r(&seed) % 90000);
+		}
+		rig_turn(g, 0);
+	}
+	for (enum side side = CLIENT; side <= SERVER; side++) {
+		expect_num(s[side].got, total, path);
+		link_counts(g, l, side, total, path);
+	}
+}
+
+Test(exchange, both_directions_at_once)
+{
+	const struct path *path;
+	struct rig *g = rig_open(8);
+	struct link l;
+
+	for (size_t i = 0; (path = rig_path(g, &i));) {
+		link_open(g, &l, path);
+		exchange(g, &l, path->name, 2000000, -1);
+		link_close(g, &l);
+	}
+	rig_close(g);
+}
+
+Test(exchange, slow_readers_behind_narrow_buffers)
+{
+	const struct path *path;
+	struct rig *g = rig_open(8);
+	struct link l;
+
+	for (size_t i = 0; (path = rig_path(g, &i));) {
+		for (enum side side = CLIENT; side <= SERVER; side++) {
+			link_open_narrow(g, &l, path);
+			exchange(g, &l, path->name, 250000, (int)side);
+			link_close(g, &l);
+		}
+	}
+	rig_close(g);
+}
+
+Test(exchange, without_pipes_all_is_copied)
+{
+	const struct path *path;
+	struct rig *g = rig_open(0);
+	struct link l;
+
+	for (size_t i = 0; (path = rig_path(g, &i));) {
+		link_open(g, &l, path);
+		exchange(g, &l, path->name, 500000, -1);
+		link_close(g, &l);
+	}
+	rig_close(g);
+}
