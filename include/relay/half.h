@@ -39,6 +39,7 @@ struct relay_host {
 	uint8_t *buffer;		/* one for all: nothing stays in it between two calls */
 	size_t buffer_size;
 	msec_t now;	      /* of this turn */
+	uint64_t bulk;	      /* bytes of large moves, ever */
 	struct list runnable; /* relays that spent their share of the turn */
 	/* Of a relay that was told to look: > 0: these first bytes of the client may not pass; < 0: they may;
 	 * 0: more are needed to tell. NULL where none is told to. */

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "edge/flows.h"
 #include "edge/listener.h"
+#include "engine/batching.h"
 #include "engine/pipes.h"
 #include "relay/outbox.h"
 #include "relay/paths.h"
@@ -30,6 +31,7 @@ struct state {
 	struct ring *ring;
 	struct timers timers;
 	struct pipes pipes;
+	struct batching batching;
 	struct flows flows;
 	struct list listeners;
 	struct op mail;
@@ -258,6 +260,9 @@ static bool open_state(struct state *s)
 	snprintf(w->features, sizeof(w->features), "%s", ring_features(s->ring));
 	timers_init(&s->timers);
 	pipes_init(&s->pipes, w->pipes_budget);
+	if (!batching_init(&s->batching, timer_now()) && w->index == 0)
+		log_info("scheduling policies cannot be changed: bulk costs more of a core that others use too; remedy: a "
+			 "seccomp filter that allows sched_setscheduler(2)");
 	s->flows.host.ring = s->ring;
 	s->flows.host.worker = w->index;
 	s->flows.host.pipes = &s->pipes;
@@ -301,6 +306,7 @@ static void turn(struct state *s)
 	if (flows_sweep(&s->flows))
 		resume_listeners(s);
 	sweep_listeners(s);
+	batching_turn(&s->batching, host->now, host->bulk);
 	if (any_paused(s) && !s->resume.slot)
 		timer_set(&s->timers, &s->resume, host->now + RESUME_EVERY);
 	if (s->pipes.nopen && !s->trim.slot)

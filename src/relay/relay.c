@@ -145,6 +145,17 @@ static bool may_pass(struct relay *r, struct half *h)
 	return !r->looking && !r->ended;
 }
 
+/* From so many bytes on a move is a large one. */
+#define LARGE 32768
+
+static void note_moved(struct relay *r, struct half *h, uint64_t n)
+{
+	if (n >= LARGE)
+		r->host->bulk += n;
+	r->last_moved = r->host->now;
+	r->last_from = (uint8_t)(h - r->half);
+}
+
 static void drive(struct relay *r, struct half *h)
 {
 	uint64_t before = h->moved;
@@ -166,10 +177,8 @@ static void drive(struct relay *r, struct half *h)
 	if (r->looking && h == &r->half[CLIENT] && !may_pass(r, h))
 		return;
 	result = r->path->pump(r, h);
-	if (h->moved != before) {
-		r->last_moved = r->host->now;
-		r->last_from = (uint8_t)(h - r->half);
-	}
+	if (h->moved != before)
+		note_moved(r, h, h->moved - before);
 	conclude(r, h, result);
 }
 
