@@ -172,6 +172,14 @@ def case_exposure() -> None:
     print("  ", said.strip().splitlines()[-1].encode("ascii", "ignore").decode(), flush=True)
 
 
+def case_may_batch_bulk() -> None:
+    """The filter lets a worker become SCHED_BATCH; it says so where not."""
+    since = cursor()
+    must("systemctl", "restart", UNIT)
+    said = journal(since)
+    assert "ready" in said and "scheduling policies" not in said, said
+
+
 def case_answers_at_its_socket() -> None:
     must("systemctl", "start", UNIT)
     assert '"running"' in must("tailsplice", "status", "--json")
