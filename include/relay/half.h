@@ -84,7 +84,8 @@ struct half {
 };
 
 struct leg {
-	struct op poll;
+	struct op poll; /* bytes, ends and failures */
+	struct op room; /* once the half towards it was blocked */
 	int fd;
 	bool server;	  /* it is leg[SERVER] */
 	bool nonblocking; /* O_NONBLOCK is set, as splice(2) needs it */

@@ -10,16 +10,22 @@
 #include "relay/held.h"
 #include "relay/outbox.h"
 
-/* POLLOUT costs one result when the poll is armed and after that only what follows a full
- * socket buffer. */
-#define LEG_EVENTS (POLLIN | POLLOUT | POLLRDHUP)
+/* Not POLLOUT: there is room when a flow begins, which would be a result of its own, and most flows never fill a buffer. */
+#define LEG_EVENTS (POLLIN | POLLRDHUP)
 
 /* Where the kernel carries what arrives, each segment would wake us. */
-#define QUIET_EVENTS (POLLOUT | POLLRDHUP)
+#define QUIET_EVENTS POLLRDHUP
 
 static void watch(struct relay *r, struct leg *leg)
 {
 	ring_poll(r->host->ring, &leg->poll, leg->fd, leg->quiet ? QUIET_EVENTS : LEG_EVENTS);
+}
+
+/* From the first time on: then it costs only what follows a full buffer. Room that there is by now is a result, too. */
+static void await_room(struct relay *r, struct leg *leg)
+{
+	if (!leg->room.armed)
+		ring_poll(r->host->ring, &leg->room, leg->fd, POLLOUT);
 }
 
 static void end(struct relay *r, enum relay_end how)
@@ -96,7 +102,9 @@ static void conclude(struct relay *r, struct half *h, enum pump result)
 		/* Room may have been reported while a flight was out. */
 		h->readable = true;
 		h->blocked = !h->writable;
-		if (!h->blocked)
+		if (h->blocked)
+			await_room(r, half_dst(r, h));
+		else
 			run_soon(r);
 		break;
 	case PUMP_MORE:
@@ -188,7 +196,7 @@ static void note_events(struct leg *leg, struct half *from, struct half *to, uns
 		from->readable = true;
 	if (mask & (POLLRDHUP | POLLHUP | POLLERR))
 		from->to_end = true;
-	if (mask & (POLLOUT | POLLERR | POLLHUP)) {
+	if (mask & (POLLERR | POLLHUP)) {
 		to->writable = true;
 		to->blocked = false;
 	}
@@ -196,10 +204,15 @@ static void note_events(struct leg *leg, struct half *from, struct half *to, uns
 		leg->failed = true;
 }
 
+static struct relay *relay_of(struct leg *leg)
+{
+	return container_of(leg - leg->server, struct relay, leg[0]);
+}
+
 static void on_ready(struct op *op, int res)
 {
 	struct leg *leg = container_of(op, struct leg, poll);
-	struct relay *r = container_of(leg - leg->server, struct relay, leg[0]);
+	struct relay *r = relay_of(leg);
 	struct half *from = &r->half[leg->server];
 	struct half *to = &r->half[!leg->server];
 
@@ -213,6 +226,24 @@ static void on_ready(struct op *op, int res)
 	if (!op->armed)
 		watch(r, leg);
 	drive(r, from);
+	drive(r, to);
+	settle_failure(r, leg);
+}
+
+static void on_room(struct op *op, int res)
+{
+	struct leg *leg = container_of(op, struct leg, room);
+	struct relay *r = relay_of(leg);
+	struct half *to = &r->half[!leg->server];
+
+	if (r->closing)
+		return;
+	if (res < 0) {
+		broken(r, leg);
+		return;
+	}
+	to->writable = true;
+	to->blocked = false;
 	drive(r, to);
 	settle_failure(r, leg);
 }
@@ -250,6 +281,7 @@ bool relay_start_with(struct relay *r, struct relay_host *host, const struct pat
 		r->leg[i].fd = fds[i];
 		r->leg[i].server = i == SERVER;
 		r->leg[i].poll.done = on_ready;
+		r->leg[i].room.done = on_room;
 	}
 	ok = send_opening(r, o);
 	/* What is held, or has to be looked at, is not the kernel's to overtake. */
@@ -350,6 +382,7 @@ void relay_close(struct relay *r, bool reset)
 		if (reset)
 			reset_on_close(r->leg[i].fd);
 		ring_cancel(r->host->ring, &r->leg[i].poll);
+		ring_cancel(r->host->ring, &r->leg[i].room);
 	}
 	relay_reap(r);
 }
@@ -370,5 +403,8 @@ bool relay_reap(struct relay *r)
 	if (held_in_flight(&r->half[0]) || held_in_flight(&r->half[1]))
 		return false;
 	release(r);
-	return !r->leg[0].poll.armed && !r->leg[1].poll.armed;
+	for (size_t i = 0; i < 2; i++)
+		if (r->leg[i].poll.armed || r->leg[i].room.armed)
+			return false;
+	return true;
 }

@@ -81,3 +81,32 @@ Test(exchange, without_pipes_all_is_copied)
 	}
 	rig_close(g);
 }
+
+/* Until a buffer was full nobody is told of room, and then whoever waits for it. */
+Test(exchange, room_is_asked_for_when_there_is_none)
+{
+	const struct path *path;
+	struct rig *g = rig_open(8);
+	struct link l;
+
+	for (size_t i = 0; (path = rig_path(g, &i));) {
+		struct stream s = { .label = path->name };
+		ssize_t n;
+
+		link_open_narrow(g, &l, path);
+		stream_push(&s, l.peer[CLIENT], 100);
+		expect_num(stream_pull_all(&s, g, l.peer[SERVER], 100), 0, path->name);
+		cr_expect(!l.relay.leg[SERVER].room.armed, "%s: a message", path->name);
+		do {
+			n = stream_push(&s, l.peer[CLIENT], SIZE_MAX);
+			rig_settle(g);
+		} while (n > 0);
+		/* What the kernel carries waits in it, until the worker has some of it too. */
+		cr_expect(l.relay.leg[SERVER].room.armed == l.relay.half[CLIENT].blocked, "%s: full", path->name);
+		cr_expect(l.relay.carried || l.relay.half[CLIENT].blocked, "%s: full", path->name);
+		expect_num(stream_pull_all(&s, g, l.peer[SERVER], s.sent), 0, path->name);
+		cr_expect(!l.relay.leg[CLIENT].room.armed, "%s: the other way", path->name);
+		link_close(g, &l);
+	}
+	rig_close(g);
+}
