@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -10,10 +11,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import unpacked
 from variants import FLOWS, HERE, PORTS, Missing, Setup, Variant, first_line, installed
 
 PIPES = 512  # two for each of the streams that are measured, and room; by default a quarter of the flows
-NGINX_STREAM_MODULE = Path("/usr/lib/nginx/modules/ngx_stream_module.so")
+NGINX_STREAM_MODULE = unpacked.NGINX_MODULES / "ngx_stream_module.so"
 
 
 def haproxy_config(setup: Setup) -> str:
@@ -48,7 +50,8 @@ def nginx_config(setup: Setup) -> str:
         for port in PORTS
     )
     # Debian packages the stream module apart; elsewhere it is compiled in.
-    module = f"load_module {NGINX_STREAM_MODULE};\n" if NGINX_STREAM_MODULE.exists() else ""
+    modules = [root / NGINX_STREAM_MODULE for root in (Path(newest("nginx")).parent, Path("/"))]
+    module = next((f"load_module {file};\n" for file in modules if file.exists()), "")
     return f"""{module}daemon off;
 user root;
 worker_processes {setup.threads};
@@ -64,6 +67,17 @@ stream {{
     proxy_protocol {"on" if setup.proxy else "off"};{servers}
 }}
 """
+
+
+@functools.cache
+def newest(name: str) -> str:
+    """Debian's newest; where that cannot be had, what is installed."""
+    try:
+        return unpacked.program(name)
+    except Missing as why:
+        program = installed(name)
+        print(f"bench: {program} is measured, not Debian's newest: {why}", flush=True)
+        return program
 
 
 def caddy_program() -> str:
@@ -117,7 +131,7 @@ def peers() -> list[Variant]:
         Variant(
             name="haproxy",
             title="HAProxy",
-            program=lambda: installed("haproxy"),
+            program=lambda: newest("haproxy"),
             config=haproxy_config,
             command=lambda program, file: [program, "-db", "-q", "-f", str(file)],
             version=lambda program: first_line(program, "-v"),
@@ -125,7 +139,7 @@ def peers() -> list[Variant]:
         Variant(
             name="nginx",
             title="nginx stream",
-            program=lambda: installed("nginx"),
+            program=lambda: newest("nginx"),
             config=nginx_config,
             command=lambda program, file: [program, "-c", str(file), "-e", str(file.parent / "nginx-error.log")],
             version=lambda program: first_line(program, "-v"),
