@@ -76,7 +76,7 @@ def newest(name: str) -> str:
         return unpacked.program(name)
     except Missing as why:
         program = installed(name)
-        print(f"bench: {program} is measured, not Debian's newest: {why}", flush=True)
+        print(f"bench: the installed {program} is measured: {why}", flush=True)
         return program
 
 

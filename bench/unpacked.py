@@ -13,6 +13,8 @@ from typing import Any
 
 from variants import HERE, Missing
 
+wanted = True  # or those that are installed
+
 SUITE = "testing"
 PACKAGES = ("haproxy", "nginx", "libnginx-mod-stream")
 NGINX_MODULES = Path("usr/lib/nginx/modules")
@@ -26,6 +28,8 @@ exec {root}/{loader} --library-path {root}/{libraries} {root}/usr/sbin/{name} "$
 @functools.cache
 def root() -> Path:
     """Where they are; Missing, with the reason, where they cannot be had."""
+    if not wanted:
+        raise Missing("asked for")
     if platform.machine() != "x86_64":
         raise Missing(f"Debian's {SUITE} is unpacked on x86_64 only")
     sys.path.insert(0, str(HERE.parent / "tests" / "debian"))
