@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 import unpacked
-from variants import FLOWS, HERE, PORTS, Missing, Setup, Variant, first_line, installed
+from variants import CACHE, FLOWS, HERE, PORTS, Missing, Setup, Variant, first_line, installed
 
 PIPES = 512  # two for each of the streams that are measured, and room; by default a quarter of the flows
 NGINX_STREAM_MODULE = unpacked.NGINX_MODULES / "ngx_stream_module.so"
@@ -84,14 +84,13 @@ def caddy_program() -> str:
     """Builds it once; the folder is named by what it was built from."""
     sources = [HERE / "caddy" / name for name in ("main.go", "go.mod")]
     digest = hashlib.sha256(b"".join(s.read_bytes() for s in sources)).hexdigest()[:12]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tailsplice-bench"
-    program = cache / f"caddy-{digest}"
+    program = CACHE / f"caddy-{digest}"
     if program.exists():
         return str(program)
     go = installed("go")
-    cache.mkdir(parents=True, exist_ok=True)
+    CACHE.mkdir(parents=True, exist_ok=True)
     print("bench: building Caddy with caddy-l4 (minutes, once)", flush=True)
-    with tempfile.TemporaryDirectory(dir=cache) as folder:
+    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
         for source in sources:
             shutil.copy(source, folder)
         build = [go, "build", "-mod=mod", "-trimpath", "-ldflags=-s -w", "-o", "caddy", "."]

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from variants import HERE, Missing
+from variants import CACHE, HERE, Missing
 
 wanted = True  # or those that are installed
 
@@ -35,9 +35,8 @@ def root() -> Path:
     sys.path.insert(0, str(HERE.parent / "tests" / "debian"))
     import archive
 
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tailsplice-bench"
     try:
-        return archive.unpacked(base / f"debian-{SUITE}", lambda: [f"{archive.mirrors()[1]} {SUITE} main"], with_libraries)
+        return archive.unpacked(CACHE / f"debian-{SUITE}", lambda: [f"{archive.mirrors()[1]} {SUITE} main"], with_libraries)
     except (archive.Unavailable, OSError) as why:
         raise Missing(str(why)) from None
 

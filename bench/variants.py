@@ -16,6 +16,7 @@ from typing import Callable
 from stage import BACKEND_ADDR, EDGE_ADDR
 
 HERE = Path(__file__).resolve().parent
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tailsplice-bench"  # of peers, built or unpacked
 ECHO, SINK, SOURCE, SMTP, IMAP = PORTS = (7001, 7002, 7003, 7004, 7005)
 ROLES = ("echo", "sink", "source", "smtp", "imap")
 FLOWS = 8_300  # at most at a time, for those that want to know

@@ -260,14 +260,14 @@ static bool open_state(struct state *s)
 	snprintf(w->features, sizeof(w->features), "%s", ring_features(s->ring));
 	timers_init(&s->timers);
 	pipes_init(&s->pipes, w->pipes_budget);
-	if (!batching_init(&s->batching, timer_now()) && w->index == 0)
-		log_info("scheduling policies cannot be changed: bulk costs more of a core that others use too; remedy: a "
-			 "seccomp filter that allows sched_setscheduler(2)");
 	s->flows.host.ring = s->ring;
 	s->flows.host.worker = w->index;
 	s->flows.host.pipes = &s->pipes;
 	s->flows.host.buffer_size = BUFFER_SIZE;
 	s->flows.host.now = timer_now();
+	if (!batching_init(&s->batching, s->flows.host.now) && w->index == 0)
+		log_info("scheduling policies cannot be changed: bulk costs more of a core that others use too; remedy: a "
+			 "seccomp filter that allows sched_setscheduler(2)");
 	flows_init(&s->flows, &s->timers, w->admit, w->index + 1, w->of);
 	s->flows.screen.sources = w->sources;
 	s->trim.tick = tick_trim;

@@ -156,10 +156,8 @@ static bool may_pass(struct relay *r, struct half *h)
 /* From so many bytes on a move is a large one. */
 #define LARGE 32768
 
-static void note_moved(struct relay *r, struct half *h, uint64_t n)
+static void note_moved(struct relay *r, const struct half *h)
 {
-	if (n >= LARGE)
-		r->host->bulk += n;
 	r->last_moved = r->host->now;
 	r->last_from = (uint8_t)(h - r->half);
 }
@@ -186,7 +184,9 @@ static void drive(struct relay *r, struct half *h)
 		return;
 	result = r->path->pump(r, h);
 	if (h->moved != before)
-		note_moved(r, h, h->moved - before);
+		note_moved(r, h);
+	if (h->moved - before >= LARGE)
+		r->host->bulk += h->moved - before;
 	conclude(r, h, result);
 }
 
@@ -196,7 +196,7 @@ static void note_events(struct leg *leg, struct half *from, struct half *to, uns
 		from->readable = true;
 	if (mask & (POLLRDHUP | POLLHUP | POLLERR))
 		from->to_end = true;
-	if (mask & (POLLERR | POLLHUP)) {
+	if (mask & (POLLOUT | POLLERR | POLLHUP)) {
 		to->writable = true;
 		to->blocked = false;
 	}
@@ -204,15 +204,9 @@ static void note_events(struct leg *leg, struct half *from, struct half *to, uns
 		leg->failed = true;
 }
 
-static struct relay *relay_of(struct leg *leg)
+static void on_ready(struct leg *leg, int res)
 {
-	return container_of(leg - leg->server, struct relay, leg[0]);
-}
-
-static void on_ready(struct op *op, int res)
-{
-	struct leg *leg = container_of(op, struct leg, poll);
-	struct relay *r = relay_of(leg);
+	struct relay *r = container_of(leg - leg->server, struct relay, leg[0]);
 	struct half *from = &r->half[leg->server];
 	struct half *to = &r->half[!leg->server];
 
@@ -223,29 +217,21 @@ static void on_ready(struct op *op, int res)
 		return;
 	}
 	note_events(leg, from, to, (unsigned)res);
-	if (!op->armed)
+	if (!leg->poll.armed)
 		watch(r, leg);
 	drive(r, from);
 	drive(r, to);
 	settle_failure(r, leg);
 }
 
+static void on_poll(struct op *op, int res)
+{
+	on_ready(container_of(op, struct leg, poll), res);
+}
+
 static void on_room(struct op *op, int res)
 {
-	struct leg *leg = container_of(op, struct leg, room);
-	struct relay *r = relay_of(leg);
-	struct half *to = &r->half[!leg->server];
-
-	if (r->closing)
-		return;
-	if (res < 0) {
-		broken(r, leg);
-		return;
-	}
-	to->writable = true;
-	to->blocked = false;
-	drive(r, to);
-	settle_failure(r, leg);
+	on_ready(container_of(op, struct leg, room), res);
 }
 
 /* What the client said before goes to the server first. False: no memory for what it does not take yet. */
@@ -280,7 +266,7 @@ bool relay_start_with(struct relay *r, struct relay_host *host, const struct pat
 	for (size_t i = 0; i < 2; i++) {
 		r->leg[i].fd = fds[i];
 		r->leg[i].server = i == SERVER;
-		r->leg[i].poll.done = on_ready;
+		r->leg[i].poll.done = on_poll;
 		r->leg[i].room.done = on_room;
 	}
 	ok = send_opening(r, o);
@@ -316,8 +302,7 @@ void relay_landed(struct relay *r, struct half *h, enum pump result)
 {
 	h->busy = false;
 	if (result == PUMP_MORE) {
-		r->last_moved = r->host->now;
-		r->last_from = (uint8_t)(h - r->half);
+		note_moved(r, h);
 		h->readable = true;
 		drive(r, h);
 	} else {

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
-import subprocess
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from harness.edge import Edge
+from harness.edge import Edge, default_binary
 from harness.stand import echo_once, stand
 
 pytestmark = pytest.mark.usefixtures("binary")
@@ -69,7 +69,7 @@ def test_while_bulk_is_moved(way: str) -> None:
 def test_a_policy_that_was_chosen_stays(tmp_path: Path) -> None:
     """`chrt -i`, CPUSchedulingPolicy= of systemd: the operator knows better."""
     idle = tmp_path / "idle"
-    idle.write_text(f'#!/bin/sh\nexec chrt -i 0 {subprocess.list2cmdline([Edge("").binary])} "$@"\n')
+    idle.write_text(f'#!/bin/sh\nexec chrt -i 0 {shlex.quote(default_binary())} "$@"\n')
     idle.chmod(0o755)
     with stand(global_keys="workers = 1", binary=str(idle)) as s:
         client, server = s.flow()

@@ -7,11 +7,6 @@
 #include "engine/timer.h"
 #include "support/rig.h"
 
-static enum side other(enum side s)
-{
-	return s == CLIENT ? SERVER : CLIENT;
-}
-
 /* Both peers send pieces of random sizes and take others; `slow` says which reads seldom. */
 static void exchange(struct rig *g, struct link *l, const char *path, uint64_t total, int slow)
 {

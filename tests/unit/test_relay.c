@@ -12,11 +12,6 @@
 
 #define UNTIL_END UINT64_MAX
 
-static enum side other(enum side s)
-{
-	return s == CLIENT ? SERVER : CLIENT;
-}
-
 static bool holds_something(const struct link *l)
 {
 	const struct half *h = l->relay.half;

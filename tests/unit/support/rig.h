@@ -26,6 +26,11 @@ struct link {
 	enum relay_end how;
 };
 
+static inline enum side other(enum side s)
+{
+	return s == CLIENT ? SERVER : CLIENT;
+}
+
 /* The paths that can be used on this kernel: for (size_t i = 0; (p = rig_path(g, &i));) */
 const struct path *rig_path(const struct rig *g, size_t *i);
 
