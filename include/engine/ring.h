@@ -44,6 +44,9 @@ void ring_submit(struct ring *r);
  * (TIMER_NONE: no limit). */
 void ring_wait(struct ring *r, msec_t wait);
 
+/* Of results that are there. */
+unsigned ring_results(const struct ring *r);
+
 /* Calls done() for every result that is there. */
 void ring_dispatch(struct ring *r);
 

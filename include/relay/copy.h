@@ -7,11 +7,6 @@
 
 extern const struct path path_copy;
 
-/* True when a read stopped short at an urgent mark, with more bytes behind it. Readiness does not
- * tell (data wakes with POLLPRI set, mark or not), so whoever takes a short read, or EAGAIN of
- * splice(2), for "dry" asks. recv(2) passes the mark; splice(2) never does. sockatmark(3) */
-bool copy_at_mark(int fd);
-
 /* Nothing is left in the outbox. */
 enum pump copy_pump(struct relay *r, struct half *h);
 

@@ -26,6 +26,7 @@ struct relay;
 struct carrier;
 struct carriage;
 struct sockmap_worker;
+struct marks;
 struct outbox;
 
 /* What a worker lends to all its relays. */
@@ -33,12 +34,14 @@ struct relay_host {
 	struct ring *ring;
 	struct pipes *pipes;
 	struct outbox *outbox;
+	struct marks *marks;
 	struct timers *timers;
 	size_t worker;			/* its number */
 	struct sockmap_worker *sockmap; /* NULL until a relay needs it */
 	uint8_t *buffer;		/* one for all: nothing stays in it between two calls */
 	size_t buffer_size;
 	msec_t now;	      /* of this turn */
+	unsigned results;     /* of the ring that this turn began with */
 	uint64_t bulk;	      /* bytes of large moves, ever */
 	struct list runnable; /* relays that spent their share of the turn */
 	/* Of a relay that was told to look: > 0: these first bytes of the client may not pass; < 0: they may;
@@ -72,15 +75,17 @@ struct half {
 	struct pipe *pipe;     /* borrowed while it holds bytes */
 	struct flight *flight; /* ring-splice: its operation */
 	uint8_t state;
-	bool readable;	/* the source may have bytes or its end */
-	bool to_end;	/* the source ended or failed: read until it says so */
-	bool writable;	/* room was reported since the last attempt */
-	bool blocked;	/* waits for room */
-	bool busy;	/* PUMP_BUSY was the answer */
-	bool posted;	/* in the outbox: nothing else may be written to the destination */
-	bool lost;	/* no memory for what the outbox could not send */
-	bool bulk;	/* auto: splice rather than copy */
-	uint8_t streak; /* auto: small moves in a row */
+	bool readable;	     /* the source may have bytes or its end */
+	bool to_end;	     /* the source ended or failed: read until it says so */
+	bool writable;	     /* room was reported since the last attempt */
+	bool blocked;	     /* waits for room */
+	bool busy;	     /* PUMP_BUSY was the answer */
+	bool posted;	     /* in the outbox: nothing else may be written to the destination */
+	bool lost;	     /* no memory for what the outbox could not send */
+	bool bulk;	     /* auto: splice rather than copy */
+	uint8_t streak;	     /* auto: small moves in a row */
+	bool unlooked;	     /* the last read may have stopped at a mark */
+	uint16_t mark_place; /* where marks.c keeps it, counted from 1 */
 };
 
 struct leg {

@@ -13,6 +13,7 @@
 #include "edge/listener.h"
 #include "engine/batching.h"
 #include "engine/pipes.h"
+#include "relay/marks.h"
 #include "relay/outbox.h"
 #include "relay/paths.h"
 
@@ -251,8 +252,12 @@ static bool open_state(struct state *s)
 
 	s->flows.host.buffer = malloc(BUFFER_SIZE);
 	s->flows.host.outbox = outbox_open();
-	s->error = s->flows.host.buffer && s->flows.host.outbox ? ring_open(&s->ring) : -ENOMEM;
+	s->flows.host.marks = marks_open();
+	s->error = s->flows.host.buffer && s->flows.host.outbox && s->flows.host.marks
+			   ? ring_open(&s->ring)
+			   : -ENOMEM;
 	if (s->error < 0) {
+		marks_close(s->flows.host.marks);
 		outbox_close(s->flows.host.outbox);
 		free(s->flows.host.buffer);
 		return false;
@@ -266,8 +271,9 @@ static bool open_state(struct state *s)
 	s->flows.host.buffer_size = BUFFER_SIZE;
 	s->flows.host.now = timer_now();
 	if (!batching_init(&s->batching, s->flows.host.now) && w->index == 0)
-		log_info("scheduling policies cannot be changed: bulk costs more of a core that others use too; remedy: a "
-			 "seccomp filter that allows sched_setscheduler(2)");
+		log_info(
+			"scheduling policies cannot be changed: bulk costs more of a core that others use too; remedy: a "
+			"seccomp filter that allows sched_setscheduler(2)");
 	flows_init(&s->flows, &s->timers, w->admit, w->index + 1, w->of);
 	s->flows.screen.sources = w->sources;
 	s->trim.tick = tick_trim;
@@ -300,6 +306,7 @@ static void turn(struct state *s)
 
 	ring_wait(s->ring, list_empty(&host->runnable) ? wait : 0);
 	host->now = timer_now();
+	host->results = ring_results(s->ring);
 	outbox_settle(host);
 	ring_dispatch(s->ring);
 	timers_run(&s->timers, host->now);
@@ -325,6 +332,7 @@ static void close_state(struct state *s)
 	flows_finish(&s->flows);
 	timers_finish(&s->timers);
 	ring_close(s->ring);
+	marks_close(s->flows.host.marks);
 	outbox_close(s->flows.host.outbox);
 	free(s->flows.host.buffer);
 }

@@ -366,6 +366,11 @@ void ring_wait(struct ring *r, msec_t wait)
 		panic("io_uring_enter: %s", strerror(-n));
 }
 
+unsigned ring_results(const struct ring *r)
+{
+	return io_uring_cq_ready(&r->uring);
+}
+
 void ring_dispatch(struct ring *r)
 {
 	struct io_uring_cqe *cqe;

@@ -1,11 +1,10 @@
 #include "relay/copy.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "relay/held.h"
+#include "relay/marks.h"
 #include "relay/outbox.h"
 
 /* Buffers moved before other flows get their turn. */
@@ -24,24 +23,18 @@ static enum pump send_on(struct relay *r, struct half *h, const uint8_t *bytes, 
 	return held_keep(h, bytes + max_of(sent, 0), n - (size_t)max_of(sent, 0));
 }
 
-bool copy_at_mark(int fd)
-{
-	int at_mark = 0;
-
-	return ioctl(fd, SIOCATMARK, &at_mark) == 0 && at_mark;
-}
-
 /* A short read emptied the socket: what comes later is a new event. Not so at a mark, nor before the end, which would be
  * missed. */
-static bool emptied(const struct half *h, int src)
+static bool emptied(struct relay *r, struct half *h, bool together)
 {
-	return !h->to_end && !copy_at_mark(src);
+	if (h->to_end)
+		return false;
+	return (together && marks_put_off(r, h)) || !marks_here(half_src(r, h)->fd);
 }
 
 static enum pump move(struct relay *r, struct half *h, uint8_t *at, size_t room, bool together)
 {
-	int src = half_src(r, h)->fd;
-	ssize_t n = recv(src, at, room, MSG_DONTWAIT);
+	ssize_t n = recv(half_src(r, h)->fd, at, room, MSG_DONTWAIT);
 	enum pump result;
 
 	if (n == 0)
@@ -52,11 +45,12 @@ static enum pump move(struct relay *r, struct half *h, uint8_t *at, size_t room,
 		return errno == EAGAIN ? PUMP_DRY : PUMP_SRC_FAILED;
 	if (together && n <= OUTBOX_MOST && (size_t)n < room) {
 		outbox_post(r, h, (size_t)n);
-		return emptied(h, src) ? PUMP_DRY : PUMP_MORE;
+		return emptied(r, h, true) ? PUMP_DRY : PUMP_MORE;
 	}
 	outbox_push(r->host);
 	result = send_on(r, h, at, (size_t)n);
-	return result == PUMP_MORE && (size_t)n < room && emptied(h, src) ? PUMP_DRY : result;
+	return result == PUMP_MORE && (size_t)n < room && emptied(r, h, together) ? PUMP_DRY
+										  : result;
 }
 
 static enum pump pump(struct relay *r, struct half *h, bool together)

@@ -8,6 +8,7 @@
 
 #include "relay/carrier.h"
 #include "relay/held.h"
+#include "relay/marks.h"
 #include "relay/outbox.h"
 
 /* Not POLLOUT: there is room when a flow begins, which would be a result of its own, and most flows never fill a buffer. */
@@ -179,7 +180,7 @@ static void drive(struct relay *r, struct half *h)
 		run_soon(r);
 		return;
 	}
-	h->readable = h->writable = false;
+	h->readable = h->writable = h->unlooked = false;
 	if (r->looking && h == &r->half[CLIENT] && !may_pass(r, h))
 		return;
 	result = r->path->pump(r, h);
@@ -334,7 +335,7 @@ bool relay_at_rest(struct relay *r)
 {
 	for (size_t i = 0; i < 2; i++)
 		if (held_bytes(&r->half[i]) || r->half[i].busy || r->half[i].posted ||
-		    r->half[i].readable)
+		    r->half[i].readable || r->half[i].unlooked)
 			return false;
 	if (r->carriage && !r->path->carrier->at_rest(r))
 		return false;
@@ -360,6 +361,7 @@ void relay_close(struct relay *r, bool reset)
 	r->closing = r->ended = true;
 	list_del(&r->runnable);
 	outbox_forget(r);
+	marks_forget(r);
 	if (r->carriage)
 		r->path->carrier->stop(r);
 	for (size_t i = 0; i < 2; i++) {

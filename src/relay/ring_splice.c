@@ -5,6 +5,7 @@
 
 #include "relay/copy.h"
 #include "relay/held.h"
+#include "relay/marks.h"
 #include "relay/relay.h"
 
 static void on_spliced(struct op *op, int res);
@@ -55,7 +56,7 @@ static enum pump filled(struct relay *r, struct half *h, int res)
 	if (res == -EINTR || (res == -EAGAIN && h->readable))
 		return PUMP_MORE;
 	/* As in splice.c: at a mark neither "dry" nor "ended" is true. */
-	if (copy_at_mark(half_src(r, h)->fd))
+	if (marks_here(half_src(r, h)->fd))
 		return copy_pump(r, h);
 	return res == 0 ? PUMP_EOF : PUMP_DRY;
 }

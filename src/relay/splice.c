@@ -5,6 +5,7 @@
 
 #include "relay/copy.h"
 #include "relay/held.h"
+#include "relay/marks.h"
 #include "relay/outbox.h"
 
 /* Pipes filled and emptied before other flows get their turn. */
@@ -39,7 +40,7 @@ enum pump splice_pump(struct relay *r, struct half *h)
 			return copy_pump(r, h);
 		result = fill(r, h);
 		/* At a mark splice(2) says "dry", or "ended" where the end came too: neither is true. */
-		if ((result == PUMP_DRY || result == PUMP_EOF) && copy_at_mark(half_src(r, h)->fd))
+		if ((result == PUMP_DRY || result == PUMP_EOF) && marks_here(half_src(r, h)->fd))
 			result = copy_pump(r, h);
 		if (result == PUMP_MORE)
 			result = held_flush(r, h);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import ExitStack
 
 from harness.rig import Ctx
 from harness.wire import KIB, together
@@ -10,6 +11,7 @@ from scenarios import scenario
 
 BEFORE = b"b" * 1000
 AFTER = b"a" * 200 * KIB
+CROWD = 24
 
 
 def read_around(sock: socket.socket, size: int) -> bytes:
@@ -87,3 +89,29 @@ def found_all_at_once(ctx: Ctx) -> None:
             client.close()
             assert server.recv(1) == b""
         ctx.expect_flow(port, "client-eof", up=len(arrived), down=0)
+
+
+@scenario()
+def in_a_crowd(ctx: Ctx) -> None:
+    """The same on many flows at once, twice: an edge with much to do looks for such bytes later, and misses none."""
+    with ExitStack() as stack:
+        backend = stack.enter_context(ctx.backend())
+        flows = [(stack.enter_context(ctx.connect()), stack.enter_context(backend.accept())) for _ in range(CROWD)]
+        ports = [client.getsockname()[1] for client, _ in flows]
+        arrived = [0] * CROWD
+        for _ in range(2):
+            with ctx.stopped():
+                for client, _ in flows:
+                    client.sendall(BEFORE)
+                    client.send(b"!", socket.MSG_OOB)
+                    client.sendall(b"c" * 3000)
+            for i, (_, server) in enumerate(flows):
+                text = read_around(server, len(BEFORE) + 3000)
+                assert text.replace(b"!", b"") == BEFORE + b"c" * 3000
+                arrived[i] += len(text)
+        for client, server in flows:
+            client.close()
+            assert server.recv(1) == b""
+            server.close()
+    for port, up in zip(ports, arrived):
+        ctx.expect_flow(port, "client-eof", up=up, down=0)

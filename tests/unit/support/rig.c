@@ -9,6 +9,7 @@
 #include "../check.h"
 #include "engine/timer.h"
 #include "fds.h"
+#include "relay/marks.h"
 #include "relay/outbox.h"
 #include "turns.h"
 
@@ -50,6 +51,7 @@ struct rig *rig_open(size_t pipes)
 	g->host.timers = &g->timers;
 	timers_init(&g->timers);
 	g->host.outbox = outbox_open();
+	g->host.marks = marks_open();
 	g->host.buffer = g->buffer;
 	g->host.buffer_size = sizeof(g->buffer);
 	g->host.ended = on_ended;
@@ -68,6 +70,7 @@ void rig_close(struct rig *g)
 		rig_turn(g, 10);
 	timers_finish(&g->timers);
 	ring_close(g->host.ring);
+	marks_close(g->host.marks);
 	outbox_close(g->host.outbox);
 	expect_num(open, idle, "pipes: all came back");
 	expect_num(fds_count(), g->fds_before, "descriptors");
