@@ -114,11 +114,24 @@ class Bench:
         stage.await_ports(child, list(PORTS))
         return Act(stage, stage.edge, descendants(child.pid))
 
-    def ask(self, act: Act, measure: Measure, options: list[str]) -> dict:
+    def begin(self, act: Act, measure: Measure, options: list[str]) -> subprocess.Popen:
         argv = [self.load, *measure.mode, act.address, str(measure.port), *measure.options]
         for pid in act.pids:
             argv += ["--pid", str(pid)]
-        return json.loads(act.stage.finish(act.stage.spawn(CLIENT, argv + options), PATIENCE))
+        return act.stage.spawn(CLIENT, argv + options)
+
+    def ask(self, act: Act, measure: Measure, options: list[str]) -> dict:
+        return json.loads(act.stage.finish(self.begin(act, measure, options), PATIENCE))
+
+    def ask_beside(self, act: Act, measure: Measure, options: list[str]) -> dict:
+        """While the load of another measure runs."""
+        lasting = sum(map(float, options[1::2])) + 0.2
+        other = self.begin(act, MEASURES[measure.beside], ["--seconds", f"{lasting:g}", "--warmup", "0"])
+        try:
+            result = self.ask(act, measure, options)
+        finally:
+            told = act.stage.finish(other, PATIENCE)
+        return result | {"beside_rate": json.loads(told)["rate"]}
 
     def check(self) -> None:
         """Every byte, both ways, through every variant: the speed of what loses bytes is of no interest."""
@@ -181,7 +194,8 @@ class Bench:
         try:
             while run["taken"] == 0 or (disturbed(run) and run["taken"] <= self.args.retries and self.in_budget()):
                 watch = machine.Watch()
-                result = self.ask(act, measure, self.window(measure))
+                ask = self.ask_beside if measure.beside else self.ask
+                result = ask(act, measure, self.window(measure))
                 if result.get("failed"):
                     raise StageError(f"{result['failed']} connections failed")
                 run |= {**watch.lost(), "taken": run["taken"] + 1}
@@ -202,7 +216,7 @@ class Bench:
         else:
             result = run["result"]
             text += f"{report.number(result['rate'] * measure.rate[1]):>10} {measure.rate[0]:<9}"
-            text += f"{report.number(result['cpu_us_per_unit'] * measure.cost[1]):>10} CPU {measure.cost[0]}"
+            text += f"{report.number(result['cpu_us_per_unit'] * measure.cost[1]):>10} CPU {measure.cost[0]}" if measure.cost[0] else ""
         if "result" in run and disturbed(run):
             text += f"  disturbed {run['taken']} times"
         # On a terminal one line that changes; what failed stays.

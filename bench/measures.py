@@ -21,10 +21,11 @@ class Measure:
     port: int
     options: tuple[str, ...]
     rate: tuple[str, float]  # label, and the factor from units a second; "" where there is nothing to tell
-    cost: tuple[str, float]  # label, and the factor from CPU microseconds a unit
+    cost: tuple[str, float]  # label, and the factor from CPU microseconds a unit; "" where it is not only of these units
     columns: tuple[tuple[str, str], ...] = ()  # label and key of what else the load generator tells
     key: bool = True  # taken of every variant; the others only of the main ones, to see how it scales
     quick: bool = False  # in --quick too
+    beside: str = ""  # the measure whose load runs meanwhile
     at: tuple[int, ...] = ()  # where it stands in its family: connections and size, streams, or the rate
 
     @property
@@ -101,6 +102,18 @@ def mails(size: int, sessions: int) -> Measure:
     )
 
 
+BESIDE_BULK = Measure(
+    name="beside-bulk",
+    title="open loop: 10000 exchanges of 64 B a second over 64 connections, while 8 streams pour to the client",
+    mode=("paced",),
+    port=ECHO,
+    options=("--conns", "64", "--size", "64", "--rate", "10000"),
+    rate=("exch/s", 1),
+    cost=("", 0),
+    columns=(*LATENCIES, ("streams GB/s", "beside_rate")),
+    beside="bulk-down-8",
+)
+
 IDLE = Measure(
     name="idle",
     title=f"{IDLE_FLOWS} connections that spoke once and then wait ({IDLE_FIRST} at first)",
@@ -151,6 +164,7 @@ MEASURES = {
         *(exchanges(conns, size) for size in SIZES for conns in CONNECTIONS),
         *(paced(rate) for rate in RATES),
         *(streams(direction, count) for direction in ("up", "down") for count in STREAMS),
+        BESIDE_BULK,
         FANOUT,
         mails(4096, 16),
         mails(4 << 20, 4),

@@ -122,6 +122,7 @@ class Page:
             yield self.latency_curve(f"paced-{rate}", f"{rate // 1000} 000 exchanges a second, 64 connections")
         points = {float(r): f"paced-{r}" for r in RATES}
         yield self.scaling("99th percentile by rate", points, "p99_us", "exchanges a second", {float(r): plot.short(r) for r in RATES})
+        yield self.latency_curve("beside-bulk", "10 000 exchanges a second beside 8 streams")
         yield self.latency_curve("fanout", "IMAP IDLE: until each of 1000 clients has its notice")
 
     def targets(self) -> str:

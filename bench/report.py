@@ -28,7 +28,8 @@ def grid(rows: list[list[str]]) -> str:
 
 def header(measure: Measure) -> list[str]:
     cells = [measure.name] + ([measure.rate[0]] if measure.rate[0] else [])
-    cells += [f"CPU {measure.cost[0]}", "moved"] + (["hop"] if measure.name != "idle" else []) + ["proxy's"]
+    if measure.cost[0]:
+        cells += [f"CPU {measure.cost[0]}", "moved"] + (["hop"] if measure.name != "idle" else []) + ["proxy's"]
     return cells + [label for label, _ in measure.columns]
 
 
@@ -37,14 +38,15 @@ def row(figures: Figures, measure: Measure, variant: str) -> list[str]:
         value = figures.middle(measure.name, variant, figure)
         return number(None if value is None else value * factor)
 
-    spread = figures.spread(measure.name, variant)
     cells = [variant]
     if measure.rate[0]:
         cells.append(middle("rate", measure.rate[1]))
-    cells += [middle("cost", measure.cost[1]), "-" if spread is None else f"{spread * 100:.0f} %"]
-    if measure.name != "idle":
-        cells.append("-" if variant == DIRECT else middle("hop", measure.cost[1]))
-    cells.append("-" if variant == DIRECT else middle("proxy_us_per_unit", measure.cost[1]))
+    if measure.cost[0]:
+        spread = figures.spread(measure.name, variant)
+        cells += [middle("cost", measure.cost[1]), "-" if spread is None else f"{spread * 100:.0f} %"]
+        if measure.name != "idle":
+            cells.append("-" if variant == DIRECT else middle("hop", measure.cost[1]))
+        cells.append("-" if variant == DIRECT else middle("proxy_us_per_unit", measure.cost[1]))
     for _, key in measure.columns:
         # One failure in one round is a failure.
         found = figures.all(measure.name, variant, key)
