@@ -9,7 +9,7 @@ from __future__ import annotations
 from statistics import median
 from typing import Any
 
-from measures import TARGETS, Target
+from measures import MEASURES, TARGETS, Target
 from variants import DIRECT
 
 Run = dict[str, Any]
@@ -118,9 +118,10 @@ class Figures:
         """The medians for programs, in the load generator's units."""
         figures: dict[str, Any] = {}
         for name in measures:
+            told = ("rate", "cost", "hop") if MEASURES[name].cost[0] else ("rate",)
             for variant in variants:
                 if self.has(name, variant):
-                    row = {f: self.middle(name, variant, f) for f in ("rate", "cost", "hop")}
+                    row = {f: self.middle(name, variant, f) for f in told}
                     row |= {"rounds": len(self.rounds(name, variant)), "moved": self.spread(name, variant)}
                     figures.setdefault(name, {})[variant] = row
         reached = []
