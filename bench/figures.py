@@ -6,7 +6,7 @@ clock, the neighbours) is in both and cancels. Ratios are taken round by round t
 
 from __future__ import annotations
 
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 from measures import MEASURES, TARGETS, Target
@@ -97,6 +97,14 @@ class Figures:
     def ratio(self, measure: str, figure: str, subject: str, peer: str) -> float | None:
         found = self.ratios(measure, figure, subject, peer)
         return median(found) if found else None
+
+    def middle_half(self, target: Target, subject: str) -> tuple[float, float] | None:
+        """Of the rounds' ratios, from the lower to the upper quartile: how far the median can be trusted."""
+        found = self.ratios(target.measure, target.figure, subject, target.peer) if target.peer else []
+        if len(found) < LEAST_ROUNDS:
+            return None
+        low, _, high = quantiles(found, n=4, method="inclusive")
+        return low, high
 
     def disturbed(self, measure: str) -> tuple[int, int]:
         runs = [run for (m, _, _), run in self._by_key.items() if m == measure]

@@ -134,11 +134,13 @@ class Page:
             good = target.reached(value)
             what = FIGURE_NAMES[target.figure] + (f" ÷ {target.peer}’s" if target.peer else "")
             shown = f"{value:.2f}" if target.peer else f"{value:.0f}"
+            half = self.figures.middle_half(target, self.subject)
+            shown += f" ({half[0]:.2f} to {half[1]:.2f})" if half else ""
             rows += (f"<tr class='{'good' if good else 'bad'}'><td>{target.measure}</td><td>{escape(what)}</td><td>{shown}</td>"
                      f"<td>{'≥' if target.at_least else '≤'} {target.limit:g}</td><td>{'✓' if good else '✗'}</td></tr>")
         if not rows:
             return ""
-        head = "<tr><th>measure</th><th>figure</th><th>is</th><th>should be</th><th></th></tr>"
+        head = "<tr><th>measure</th><th>figure</th><th>is (the middle half of the rounds)</th><th>should be</th><th></th></tr>"
         return f"<section><h2>What {escape(self.subject)} has to reach</h2><div class='wide'><table>{head}{rows}</table></div></section>"
 
     def legend(self) -> str:

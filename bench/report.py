@@ -76,11 +76,12 @@ def target_row(figures: Figures, target: Target, subject: str) -> list[str]:
     what = FIGURE_NAMES[target.figure] + (f" / {target.peer}'s" if target.peer else "")
     shown = "-" if value is None else f"{value:.2f}" if target.peer else f"{value:.0f}"
     limit = f"{'≥' if target.at_least else '≤'} {target.limit:g}"
-    return [target.measure, what, shown, limit, verdict]
+    half = figures.middle_half(target, subject)
+    return [target.measure, what, shown, f"{half[0]:.2f} to {half[1]:.2f}" if half else "", limit, verdict]
 
 
 def targets(figures: Figures, subject: str, asked: set[str]) -> str:
-    rows = [["measure", "figure", subject, "target", ""]]
+    rows = [["measure", "figure", subject, "middle half", "target", ""]]
     rows += [target_row(figures, t, subject) for t in TARGETS if t.measure in asked]
     return f"What {subject} has to reach\n{grid(rows)}" if len(rows) > 1 else ""
 
