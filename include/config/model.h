@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/addr.h"
 #include "base/bits.h"
@@ -126,6 +127,14 @@ enum proxy_tlv {
 
 /* "tailnet:NODE": a machine of the tailnet, by the name that tailscaled knows. */
 #define SERVER_TAILNET "tailnet:"
+
+/* The NODE of it, within `host`; NULL: it is an address, or a name for DNS. */
+static inline const char *server_node(const char *host)
+{
+	return strncmp(host, SERVER_TAILNET, strlen(SERVER_TAILNET)) == 0
+		       ? host + strlen(SERVER_TAILNET)
+		       : NULL;
+}
 
 /* Where tailscaled's packages have its socket; `--socket` moves it. */
 #define TAILSCALE_SOCKET "/var/run/tailscale/tailscaled.sock"

@@ -72,11 +72,6 @@ static struct name *find(struct names *ns, const char *host)
 	return NULL;
 }
 
-static bool is_tailnet_node(const char *host)
-{
-	return strncmp(host, SERVER_TAILNET, strlen(SERVER_TAILNET)) == 0;
-}
-
 struct name *name_hold(struct names *ns, const char *host)
 {
 	struct name *n;
@@ -87,7 +82,7 @@ struct name *name_hold(struct names *ns, const char *host)
 		n = memory_zeroed(1, sizeof(*n));
 		n->names = ns;
 		n->host = memory_text(host, strlen(host));
-		if (is_tailnet_node(host)) {
+		if (server_node(host)) {
 			n->due = TIMER_NONE;
 			snprintf(n->error, sizeof(n->error), "%s", NOT_TOLD);
 		}
@@ -164,8 +159,8 @@ void name_look(struct name *n, struct name_view *out)
 	pthread_mutex_lock(&n->names->lock);
 	*out = (struct name_view){ .count = n->count,
 				   .good = n->good,
-				   .source = n->is_told || is_tailnet_node(n->host) ? "tailnet"
-										    : "dns" };
+				   .source = n->is_told || server_node(n->host) ? "tailnet"
+										: "dns" };
 	memcpy(out->at, n->at, n->count * sizeof(*n->at));
 	memcpy(out->error, n->error, sizeof(n->error));
 	pthread_mutex_unlock(&n->names->lock);
@@ -320,7 +315,7 @@ void names_withdraw(struct names *ns, const char *host)
 	n = find(ns, host);
 	if (n && n->is_told) {
 		n->is_told = false;
-		if (is_tailnet_node(host)) {
+		if (server_node(host)) {
 			fail(n, NOT_TOLD);
 		} else {
 			n->due = 0;

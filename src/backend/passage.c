@@ -15,8 +15,7 @@ struct passage passage_of(const struct backend_conf *b, const char *host)
 	p.login = b->via.user != NULL;
 	snprintf(p.user, sizeof(p.user), "%s", p.login ? b->via.user : "");
 	snprintf(p.password, sizeof(p.password), "%s", p.login ? b->via.password : "");
-	if (!addr_parse(&literal, host, 0) &&
-	    strncmp(host, SERVER_TAILNET, strlen(SERVER_TAILNET)) != 0)
+	if (!addr_parse(&literal, host, 0) && !server_node(host))
 		snprintf(p.name, sizeof(p.name), "%s", host);
 	return p;
 }

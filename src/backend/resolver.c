@@ -18,7 +18,6 @@
 /* Milliseconds after which the thread looks around without any event. */
 #define LONGEST_WAIT 60000
 
-#define TAILNET_SUFFIX ".ts.net"
 #define TAILNET_SERVER "100.100.100.100"
 
 /* Milliseconds for its answer: it is on this machine, or not there. */
@@ -29,15 +28,6 @@ struct asking {
 	struct name *name;
 	const char *error; /* of the system's resolver */
 };
-
-static bool is_tailnet(const char *host)
-{
-	size_t len = strlen(host), suffix = strlen(TAILNET_SUFFIX);
-
-	if (len && host[len - 1] == '.')
-		len--;
-	return len > suffix && strncasecmp(host + len - suffix, TAILNET_SUFFIX, suffix) == 0;
-}
 
 static void finish(struct asking *a, const struct name_answer *answer)
 {
@@ -65,7 +55,7 @@ static void on_system(void *arg, const struct name_answer *answer)
 	struct asking *a = arg;
 
 	/* While it ends, a new question would have no answer. */
-	if (answer->count || !answer->error || !is_tailnet(a->name->host) ||
+	if (answer->count || !answer->error || reach_of_host(a->name->host) != REACH_TAILNET ||
 	    atomic_load(&a->resolver->stopping)) {
 		finish(a, answer);
 		return;

@@ -34,12 +34,6 @@ static struct server *find(struct registry *r, const char *backend, const char *
 	return NULL;
 }
 
-/* Of such a name a proxy knows nothing. */
-static bool is_node(const char *host)
-{
-	return strncmp(host, SERVER_TAILNET, strlen(SERVER_TAILNET)) == 0;
-}
-
 static struct server *add(struct registry *r, const char *backend, const char *host, uint16_t port,
 			  bool by_proxy)
 {
@@ -52,7 +46,8 @@ static struct server *add(struct registry *r, const char *backend, const char *h
 	s->by_proxy = by_proxy;
 	if (addr_parse(&s->literal, host, 0))
 		addr_fold(&s->literal);
-	else if (!by_proxy || is_node(host))
+	/* Of a node a proxy knows nothing. */
+	else if (!by_proxy || server_node(host))
 		s->name = name_hold(&r->names, host);
 	health_init(&s->health);
 	list_add(&r->servers, &s->node);

@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "backend/tailnet_pulse.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "config/model.h"
+#include "config/reach.h"
 #include "engine/timer.h"
 
 /* Milliseconds. */
@@ -53,11 +53,6 @@ struct hosts {
 	bool nodes; /* one is tailnet:NODE */
 };
 
-static bool is_node(const char *host)
-{
-	return strncasecmp(host, SERVER_TAILNET, strlen(SERVER_TAILNET)) == 0;
-}
-
 static void collect(void *arg, const char *host)
 {
 	struct hosts *h = arg;
@@ -66,20 +61,13 @@ static void collect(void *arg, const char *host)
 		return;
 	h->at = memory_grow(h->at, h->count, sizeof(*h->at));
 	strcpy(h->at[h->count++], host);
-	h->nodes |= is_node(host);
-}
-
-static bool ends_in(const char *host, const char *end)
-{
-	size_t len = strlen(host), n = strlen(end);
-
-	return len > n && strcasecmp(host + len - n, end) == 0;
+	h->nodes |= server_node(host) != NULL;
 }
 
 /* Before tailscaled has told its domain. */
 static bool looks_ours(const char *host)
 {
-	return is_node(host) || ends_in(host, ".ts.net") || ends_in(host, ".ts.net.");
+	return reach_of_host(host) == REACH_TAILNET;
 }
 
 static const struct tailnet_wanted *seen_before(const struct tailnet *t, const char *host)
@@ -97,15 +85,10 @@ static void tell(struct names *names, const char *host, enum tailnet_verdict ver
 		names_tell(names, host, NULL, 0, "the node's key has expired");
 	else if (verdict != TAILNET_NO_NODE)
 		names_tell(names, host, use->addresses, use->naddresses, NULL);
-	else if (is_node(host))
+	else if (server_node(host))
 		names_tell(names, host, NULL, 0, "no such node in the tailnet");
 	else
 		names_withdraw(names, host);
-}
-
-static const char *node_of(const char *host)
-{
-	return is_node(host) ? host + strlen(SERVER_TAILNET) : host;
 }
 
 void tailnet_tell(struct names *names, const struct tailnet_status *s, const char *host,
@@ -113,10 +96,10 @@ void tailnet_tell(struct names *names, const struct tailnet_status *s, const cha
 {
 	struct tailnet_choice choice;
 
-	if (s && (is_node(host) || tailnet_is_ours(s, host))) {
-		tailnet_choose(&choice, s, node_of(host), NULL, NULL);
+	if (s && (server_node(host) || tailnet_is_ours(s, host))) {
+		tailnet_choose(&choice, s, host, NULL, NULL);
 		tell(names, host, choice.verdict, choice.use);
-	} else if (is_node(host)) {
+	} else if (server_node(host)) {
 		names_tell(names, host, NULL, 0, why);
 	}
 }
@@ -139,7 +122,7 @@ static void identify(struct tailnet *t, const struct tailnet_status *s, const ch
 	const struct tailnet_wanted *before = seen_before(t, host);
 	struct tailnet_choice choice;
 
-	tailnet_choose(&choice, s, node_of(host), is_silent, &t->pulses);
+	tailnet_choose(&choice, s, host, is_silent, &t->pulses);
 	if (before && choice.use && is_settling(t, choice.use)) {
 		*w = *before;
 		t->doubt = true;
@@ -169,7 +152,7 @@ static struct tailnet_wanted *identify_all(struct tailnet *t, const struct tailn
 	*count = 0;
 	t->doubt = false;
 	for (size_t i = 0; i < hosts.count; i++)
-		if (is_node(hosts.at[i]) || tailnet_is_ours(s, hosts.at[i]))
+		if (server_node(hosts.at[i]) || tailnet_is_ours(s, hosts.at[i]))
 			identify(t, s, hosts.at[i], &out[(*count)++]);
 	free(hosts.at);
 	return out;
@@ -197,7 +180,7 @@ static void lose(struct tailnet *t, const char *why)
 	snprintf(now.why, sizeof(now.why), "%s", why);
 	names_each(t->names, collect, &hosts);
 	for (size_t i = 0; i < hosts.count; i++) {
-		if (is_node(hosts.at[i]))
+		if (server_node(hosts.at[i]))
 			names_tell(t->names, hosts.at[i], NULL, 0, "tailscaled does not tell");
 		else if (looks_ours(hosts.at[i]) || seen_before(t, hosts.at[i]))
 			names_withdraw(t->names, hosts.at[i]);

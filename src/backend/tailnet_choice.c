@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "config/model.h"
+
 struct search {
 	const char *label; /* the first of the name */
 	size_t len;
@@ -117,9 +119,10 @@ static void judge(struct tailnet_choice *out, const struct search *q,
 	}
 }
 
-void tailnet_choose(struct tailnet_choice *out, const struct tailnet_status *s, const char *name,
+void tailnet_choose(struct tailnet_choice *out, const struct tailnet_status *s, const char *host,
 		    bool (*silent)(const struct tailnet_node *n, void *arg), void *arg)
 {
+	const char *node = server_node(host), *name = node ? node : host;
 	struct search q = { .label = name, .len = strcspn(name, "."), .silent = silent, .arg = arg };
 	const struct tailnet_node *exact = NULL, *twin = NULL, *n;
 

@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/log.h"
 #include "config/model.h"
@@ -47,7 +46,7 @@ void tailnet_log(const struct tailnet_wanted *w, const char *suffix)
 			w->host, use, other, w->use.name);
 		break;
 	case TAILNET_NO_NODE:
-		if (strncasecmp(w->host, SERVER_TAILNET, strlen(SERVER_TAILNET)) == 0)
+		if (server_node(w->host))
 			log_warn(
 				"%s: no node of that name in the tailnet %s; or its policy lets this edge reach none of that node's ports, then it is "
 				"not shown",

@@ -150,11 +150,10 @@ static void add_ports(struct survey *s, const struct config *c, const struct pla
 static struct held hold(struct names *ns, const struct spot *spot)
 {
 	const char *host = spot->server->host, *proxy = spot->backend->via.name;
-	bool node = strncmp(host, SERVER_TAILNET, strlen(SERVER_TAILNET)) == 0;
 	struct held h = { .proxy = proxy ? name_hold(ns, proxy) : NULL };
 	struct addr literal;
 
-	if (!addr_parse(&literal, host, 0) && (node || !spot->backend->via.host))
+	if (!addr_parse(&literal, host, 0) && (server_node(host) || !spot->backend->via.host))
 		h.server = name_hold(ns, host);
 	return h;
 }

@@ -33,8 +33,7 @@ static void tailnet_off(const struct lint *lint, const struct backend_conf *b,
 {
 	const char *socket = lint->config->global.tailscale;
 
-	if (!socket || strcmp(socket, TAILSCALE_OFF) != 0 ||
-	    strncmp(server->host, SERVER_TAILNET, strlen(SERVER_TAILNET)) != 0)
+	if (!socket || strcmp(socket, TAILSCALE_OFF) != 0 || !server_node(server->host))
 		return;
 	lint_say(
 		lint, LINT_ERROR, LINT_TAILNET_OFF, lint_at_server(b, server),

@@ -63,7 +63,7 @@ enum reach reach_of_host(const char *host)
 
 	if (addr_parse(&a, host, 0))
 		return reach_of_addr(&a);
-	if (strncmp(host, SERVER_TAILNET, strlen(SERVER_TAILNET)) == 0)
+	if (server_node(host))
 		return REACH_TAILNET;
 	if (len && host[len - 1] == '.')
 		len--;

@@ -46,10 +46,11 @@ bool value_is_host_name(const char *text)
 /* A literal, a name, or a node of the tailnet by the name that tailscaled knows. */
 static const char *check_host(const char *host)
 {
+	const char *node = server_node(host);
 	struct addr a;
 
-	if (strncmp(host, SERVER_TAILNET, strlen(SERVER_TAILNET)) == 0)
-		return value_is_host_name(host + strlen(SERVER_TAILNET))
+	if (node)
+		return value_is_host_name(node)
 			       ? NULL
 			       : "tailnet:NODE, where NODE is a machine as `tailscale status` names it";
 	if (addr_parse(&a, host, 0) || value_is_host_name(host))
@@ -60,12 +61,10 @@ static const char *check_host(const char *host)
 /* The colon before a port; a bare IPv6 literal is all colons and no port, tailnet: has one of its own. */
 static const char *find_port(const char *text)
 {
-	const char *host = strncmp(text, SERVER_TAILNET, strlen(SERVER_TAILNET)) == 0
-				   ? text + strlen(SERVER_TAILNET)
-				   : text;
+	const char *node = server_node(text);
 	struct addr a;
 
-	return addr_parse(&a, text, 0) ? NULL : strrchr(host, ':');
+	return addr_parse(&a, text, 0) ? NULL : strrchr(node ? node : text, ':');
 }
 
 static const char *read_place(const char *text, struct server_conf *out, char *host, size_t size)

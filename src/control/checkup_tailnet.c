@@ -13,8 +13,7 @@
 /* A server that is in the tailnet, by its name or its address. */
 static bool is_in_tailnet(const char *host)
 {
-	return strncmp(host, SERVER_TAILNET, strlen(SERVER_TAILNET)) == 0 ||
-	       reach_of_host(host) == REACH_TAILNET;
+	return reach_of_host(host) == REACH_TAILNET;
 }
 
 static bool needs_tailnet(const struct facts *f)
@@ -184,7 +183,6 @@ static void judge_node(struct checkup *c, const char *host, const struct tailnet
 
 static void look_at(const struct facts *f, struct checkup *c, const char *host)
 {
-	size_t prefix = strlen(SERVER_TAILNET);
 	struct tailnet_choice choice = { TAILNET_NO_NODE, NULL, NULL };
 	struct addr a;
 
@@ -195,9 +193,7 @@ static void look_at(const struct facts *f, struct checkup *c, const char *host)
 					 : choice.use->online ? TAILNET_THE_NODE
 							      : TAILNET_OFFLINE;
 	} else {
-		tailnet_choose(&choice, &f->tailnet,
-			       strncmp(host, SERVER_TAILNET, prefix) ? host : host + prefix, NULL,
-			       NULL);
+		tailnet_choose(&choice, &f->tailnet, host, NULL, NULL);
 	}
 	judge_node(c, host, &choice);
 }

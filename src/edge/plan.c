@@ -227,8 +227,7 @@ void plan_free(struct plan *p)
 
 static void print_server(const struct destination *to, const struct server_conf *s, FILE *out)
 {
-	bool bare_v6 = strchr(s->host, ':') && s->host[0] != '[' &&
-		       strncmp(s->host, SERVER_TAILNET, strlen(SERVER_TAILNET)) != 0;
+	bool bare_v6 = strchr(s->host, ':') && s->host[0] != '[' && !server_node(s->host);
 
 	fprintf(out, bare_v6 ? " [%s]:%u" : " %s:%u", s->host, s->port ? s->port : to->dial.port);
 	if (s->weight != 1)
