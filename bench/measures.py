@@ -5,7 +5,7 @@ The load generator counts units and CPU; a measure says how it is asked and how 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from variants import ECHO, IMAP, SINK, SMTP, SOURCE
 
@@ -102,16 +102,15 @@ def mails(size: int, sessions: int) -> Measure:
     )
 
 
-BESIDE_BULK = Measure(
+BESIDE_BULK = replace(
+    paced(10_000),
     name="beside-bulk",
     title="open loop: 10000 exchanges of 64 B a second over 64 connections, while 8 streams pour to the client",
-    mode=("paced",),
-    port=ECHO,
-    options=("--conns", "64", "--size", "64", "--rate", "10000"),
-    rate=("exch/s", 1),
     cost=("", 0),
     columns=(*LATENCIES, ("streams GB/s", "beside_rate")),
+    key=True,
     beside="bulk-down-8",
+    at=(),
 )
 
 IDLE = Measure(

@@ -134,8 +134,8 @@ class Page:
             good = target.reached(value)
             what = FIGURE_NAMES[target.figure] + (f" ÷ {target.peer}’s" if target.peer else "")
             shown = f"{value:.2f}" if target.peer else f"{value:.0f}"
-            half = self.figures.middle_half(target, self.subject)
-            shown += f" ({half[0]:.2f} to {half[1]:.2f})" if half else ""
+            half = report.middle_half(self.figures, target, self.subject)
+            shown += f" ({half})" if half else ""
             rows += (f"<tr class='{'good' if good else 'bad'}'><td>{target.measure}</td><td>{escape(what)}</td><td>{shown}</td>"
                      f"<td>{'≥' if target.at_least else '≤'} {target.limit:g}</td><td>{'✓' if good else '✗'}</td></tr>")
         if not rows:

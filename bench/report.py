@@ -70,14 +70,18 @@ def table(figures: Figures, measure: Measure, variants: list[str]) -> str:
     return "\n".join(lines + [f"  ! {text}" for text in warnings(figures, measure.name)])
 
 
+def middle_half(figures: Figures, target: Target, subject: str) -> str:
+    half = figures.middle_half(target, subject)
+    return f"{half[0]:.2f} to {half[1]:.2f}" if half else ""
+
+
 def target_row(figures: Figures, target: Target, subject: str) -> list[str]:
     value = figures.value(target, subject)
     verdict = "not measured" if value is None else "reached" if target.reached(value) else "NOT REACHED"
     what = FIGURE_NAMES[target.figure] + (f" / {target.peer}'s" if target.peer else "")
     shown = "-" if value is None else f"{value:.2f}" if target.peer else f"{value:.0f}"
     limit = f"{'≥' if target.at_least else '≤'} {target.limit:g}"
-    half = figures.middle_half(target, subject)
-    return [target.measure, what, shown, f"{half[0]:.2f} to {half[1]:.2f}" if half else "", limit, verdict]
+    return [target.measure, what, shown, middle_half(figures, target, subject), limit, verdict]
 
 
 def targets(figures: Figures, subject: str, asked: set[str]) -> str:

@@ -20,10 +20,9 @@ struct tailnet_choice {
 	const struct tailnet_node *use, *other;
 };
 
-/* `host`: "mailbox", or in full "mailbox.tail0.ts.net", with or without the dot at the end, in any case, or
- * one of these as "tailnet:NODE". A twin is a node with the
- * same tags that asked for the same host name and is called NAME or NAME-1, NAME-2 … `silent` (may be NULL) names nodes that
- * were online and answered nothing: of two twins the other one is used. */
+/* `host`: "mailbox", or in full "mailbox.tail0.ts.net", with or without the dot at the end, in any case, or one of
+ * these as "tailnet:NODE". A twin is a node with the same tags that asked for the same host name and is called NAME or NAME-1,
+ * NAME-2 … `silent` (may be NULL) names nodes that were online and answered nothing: of two twins the other one is used. */
 void tailnet_choose(struct tailnet_choice *out, const struct tailnet_status *s, const char *host,
 		    bool (*silent)(const struct tailnet_node *n, void *arg), void *arg);
 
