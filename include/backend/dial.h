@@ -25,12 +25,6 @@
 /* RFC 8305 5 and 8: Connection Attempt Delay. */
 #define DIAL_STAGGER 250
 
-/* Each attempt is a descriptor. */
-#define DIAL_AT_ONCE 4
-
-/* No attempt begins later than so many connect-timeouts after the first. */
-#define DIAL_ROUNDS 3
-
 /* What the dials of one listener have in common. */
 struct dial_plan {
 	struct pool *pool;

@@ -223,6 +223,12 @@ struct check_conf {
 	uint64_t rise, fall;
 };
 
+/* So many addresses of a backend are tried at a time. Each attempt is a descriptor. */
+#define DIAL_AT_ONCE 4
+
+/* None is tried later than so many connect-timeouts after the first. */
+#define DIAL_ROUNDS 3
+
 struct backend_conf {
 	struct section section;
 	struct servers servers;

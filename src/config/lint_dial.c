@@ -46,15 +46,6 @@ static void source_family(const struct lint *lint, const struct backend_conf *b)
 	}
 }
 
-static void via_unchecked(const struct lint *lint, const struct backend_conf *b)
-{
-	if (b->via.host && b->check.kind != CHECK_OFF)
-		lint_say(
-			lint, LINT_WARNING, LINT_VIA_UNCHECKED, lint_at_backend(b, "check"),
-			"check: servers behind `via` are not checked: a server that is down is noticed by "
-			"its clients alone; take the check out");
-}
-
 static void via_public(const struct lint *lint, const struct backend_conf *b)
 {
 	enum reach reach = b->via.name ? reach_of_host(b->via.name) : reach_of_addr(&b->via.at);
@@ -73,6 +64,5 @@ void lint_dial(const struct lint *lint, const struct backend_conf *b)
 {
 	device_any(lint, b);
 	source_family(lint, b);
-	via_unchecked(lint, b);
 	via_public(lint, b);
 }

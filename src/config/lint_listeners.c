@@ -244,15 +244,18 @@ static void half_closed(const struct lint *lint, const struct listen_conf *l,
 static void patience(const struct lint *lint, const struct route_conf *r)
 {
 	const struct backend_conf *b = r->backend;
+	size_t rounds = (b->servers.count + DIAL_AT_ONCE - 1) / DIAL_AT_ONCE;
 	char each[VALUE_DURATION_TEXT];
 
-	if (b->servers.count * b->connect_timeout < GREETING_WAIT)
+	rounds = min_of(rounds, (size_t)DIAL_ROUNDS);
+	if (rounds * b->connect_timeout < GREETING_WAIT)
 		return;
 	lint_say(
 		lint, LINT_WARNING, LINT_CONNECT_PATIENCE, lint_at_backend(b, "connect-timeout"),
-		"connect-timeout: %s for each of %zu servers: clients give up after 5 minutes at the "
-		"latest; shorten it",
-		value_format_duration(b->connect_timeout, each), b->servers.count);
+		"connect-timeout: %s for each of %zu server%s, %d at a time: clients give up after 5 "
+		"minutes at the latest; shorten it",
+		value_format_duration(b->connect_timeout, each), b->servers.count,
+		b->servers.count == 1 ? "" : "s", DIAL_AT_ONCE);
 }
 
 /* Another route leads there too, and all was said. */

@@ -32,9 +32,9 @@ static const struct lint_story stories[LINT_COUNT] = {
 		"Do: write the server's tailnet address or its full name; for a link-local one, add the\n"
 		"interface: fe80::1%eth0.\n"},
 	[LINT_SERVER_TWICE] = {"server-twice", "one server stands in a backend twice",
-		"Several servers of a backend are tried in turn: the next one when the one before does not\n"
-		"answer. The same server twice is a second try at the same dead machine, and clients wait twice\n"
-		"as long for the same refusal. It is mostly a line that was copied and not changed.\n"
+		"Of several servers of a backend the next is tried when the one before fails, or has said nothing\n"
+		"for a quarter of a second. The same server twice is a second try at the same dead machine, and a\n"
+		"second connection to a slow one. It is mostly a line that was copied and not changed.\n"
 		"Do: name the other server, or drop the line.\n"},
 	[LINT_SERVER_PORT] = {"server-port", "ports of different protocols all lead to one port of the server",
 		"A server with a port of its own (`server = HOST:25`, or `backend = NAME:25`) gets every port of\n"
@@ -165,10 +165,10 @@ static const struct lint_story stories[LINT_COUNT] = {
 		"live longer than they do.\n"
 		"Do: shorten half-closed (the profiles have 1m), or raise idle.\n"},
 	[LINT_CONNECT_PATIENCE] = {"connect-patience", "clients give up before the last server is tried",
-		"Servers are tried in turn, each for connect-timeout, while the client hears nothing: over the\n"
-		"edge it is connected already. A sending server waits 5 minutes for the greeting (RFC 5321\n"
-		"section 4.5.3.2.1), people and their programs less than one. Servers that come after that time\n"
-		"are never tried for anybody.\n"
+		"Servers are tried side by side, four at a time, each for connect-timeout, while the client hears\n"
+		"nothing: over the edge it is connected already. A sending server waits 5 minutes for the greeting\n"
+		"(RFC 5321 section 4.5.3.2.1), people and their programs less than one. Servers that come after\n"
+		"that time are never tried for anybody.\n"
 		"Do: shorten connect-timeout; over a tailnet a living server answers within a second, 5s is the\n"
 		"default.\n"},
 	[LINT_FAREWELL_UNSPOKEN] = {"farewell-unspoken", "on-down = smtp-421 where no SMTP is spoken in the clear",
@@ -255,10 +255,6 @@ static const struct lint_story stories[LINT_COUNT] = {
 		"With `source`, connections leave from that address and no other. An IPv4 source cannot reach an\n"
 		"IPv6 address, so such a server is never dialled.\n"
 		"Do: source = 192.0.2.1 2001:db8::1 (one of each family), or leave source out.\n"},
-	[LINT_VIA_UNCHECKED] = {"via-unchecked", "health checks do not go through a proxy",
-		"Checks connect to the server itself. Where tailscaled has no interface this machine cannot, so with\n"
-		"`via` they are left out and the server counts as up: only flows find out that it is not.\n"
-		"Do: take `check` out of that backend; on-down = hold or smtp-421 works with `via`, too.\n"},
 	[LINT_VIA_PUBLIC] = {"via-public", "the proxy is somewhere on the internet",
 		"SOCKS5 encrypts nothing (RFC 1928): between this edge and the proxy everybody on the way reads the\n"
 		"mail and the login of the proxy. It is meant for a tailscaled on the same machine.\n"
