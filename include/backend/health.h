@@ -20,7 +20,7 @@
 enum health_event {
 	HEALTH_WORKED,	       /* connected */
 	HEALTH_CONNECT_FAILED, /* refused, unreachable or silent */
-	HEALTH_CLOSED_EARLY,   /* connected, then the server ended it without a byte */
+	HEALTH_CLOSED_EARLY, /* connected, then it ended, or had to be ended, without a byte of the server's */
 };
 
 /* How a server is checked. `conversation.to` is the address's turn. */

@@ -195,6 +195,7 @@ struct global_conf {
 	char *tailscale;     /* path of tailscaled's socket, or TAILSCALE_OFF */
 	char *control;	     /* path of the control socket; NULL: none */
 	char *include;	     /* the last pattern; source.c has read them all */
+	char *paths;	     /* names, edge/ladder.h reads them; NULL: all */
 	struct addr metrics; /* AF_UNSPEC: none */
 	uint64_t workers;    /* 0: one a core */
 	uint64_t max_flows;  /* 0: what RLIMIT_NOFILE allows */
@@ -239,6 +240,7 @@ struct backend_conf {
 	unsigned proxy_tlv;  /* enum proxy_tlv */
 	struct check_conf check;
 	msec_t connect_timeout;
+	msec_t head; /* how long a server that speaks first may take for its greeting; 0: for ever */
 	char *device;	     /* auto, any, or an interface */
 	struct addrs source; /* at most one of each family; none: the kernel's choice */
 	struct via_conf via;

@@ -21,6 +21,7 @@ struct destination {
 	const struct backend_conf *backend;
 	struct dial_plan dial;
 	msec_t idle, half_closed; /* of the flow: the listener's word first, then the backend's */
+	msec_t greeting; /* a server that speaks first may be silent so long; 0: for ever */
 	size_t account; /* the backend's number in the roster, by generation_open(); dial.pool, too */
 };
 

@@ -1,5 +1,5 @@
-/* vigil - what passing time makes of a flow that relays: idle, half-closed or drained for too long. Traffic only stamps
- * relay.last_moved; here is decided what that means. Used by the flow's worker. */
+/* vigil - what passing time makes of a flow that relays: idle, half-closed, drained or without a greeting for too long.
+ * Traffic only stamps relay.last_moved; here is decided what that means. Used by the flow's worker. */
 #ifndef TAILSPLICE_EDGE_VIGIL_H
 #define TAILSPLICE_EDGE_VIGIL_H
 

@@ -4,7 +4,6 @@
 #include "cmd/command.h"
 #include "config/config.h"
 #include "config/keys.h"
-#include "config/later.h"
 #include "config/lint_story.h"
 #include "edge/plan.h"
 
@@ -40,22 +39,6 @@ static void print_reference_key(const struct key *k)
 	printf("%s%s = %s\n", k->required || better ? "" : ";", k->name, value);
 }
 
-static void print_later(enum section_kind kind)
-{
-	size_t count, said = 0;
-	const struct later_key *keys = later_keys(&count);
-
-	for (size_t i = 0; i < count; i++) {
-		if (keys[i].kind != kind)
-			continue;
-		if (!said++)
-			printf("\n; Not in this version yet, and refused:\n");
-		printf(";   %s: %s\n;     %s", keys[i].name, keys[i].help, keys[i].values);
-		printf(keys[i].fallback ? "; %s unless given\n" : "%s\n",
-		       keys[i].fallback ? keys[i].fallback : "");
-	}
-}
-
 static int print_reference(void)
 {
 	static const char *const headings[] = { "[global]", "[listen mail]", "[backend stalwart]" };
@@ -69,7 +52,6 @@ static int print_reference(void)
 		printf("\n%s\n", headings[i]);
 		for (size_t k = 0; k < count; k++)
 			print_reference_key(&keys[k]);
-		print_later(kinds[i]);
 	}
 	return EXIT_DONE;
 }

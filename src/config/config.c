@@ -6,7 +6,6 @@
 #include "base/memory.h"
 #include "base/nearest.h"
 #include "config/keys.h"
-#include "config/later.h"
 #include "config/route.h"
 #include "config/rules.h"
 #include "config/source.h"
@@ -91,16 +90,9 @@ static void try_keys(struct nearest *n, enum section_kind kind)
 
 static void unknown_key(struct build *b, enum section_kind kind, const struct ini_entry *e)
 {
-	const struct later_key *later = later_find(kind, e->key);
 	char known[400] = "", meant[NEAREST_TEXT];
 	struct nearest n;
 
-	if (later) {
-		report_add(b->report, e->line,
-			   "%s is not in this version yet: take it out; it will be: %s", e->key,
-			   later->help);
-		return;
-	}
 	if (kind == SECTION_DEFAULTS)
 		snprintf(known, sizeof(known), " those of [listen] and [backend]");
 	else
@@ -394,6 +386,7 @@ void config_free(struct config *c)
 	free(c->global.control);
 	free(c->global.tailscale);
 	free(c->global.include);
+	free(c->global.paths);
 	lines_finish(&c->lines);
 	free(c->listens);
 	free(c->backends);

@@ -222,6 +222,8 @@ static const struct key global_keys[] = {
 	{.name = "log-level", .offset = FIELD(global_conf, log_level), .set = set_choice,
 	 .fallback = "info", .words = level_words,
 	 .help = "error, warn, info (a line for each flow) or debug."},
+	{.name = "paths", .offset = FIELD(global_conf, paths), .set = set_text, .shown = "copy splice", .example = true,
+	 .help = "The only paths that may be used: listeners name one of them, and `auto` chooses between copy and splice as far as they are listed; all unless given."},
 	{.name = "drain", .offset = FIELD(global_conf, drain), .set = set_duration, .fallback = "30s",
 	 .min = 0, .max = DAY, .help = "How long flows may finish after SIGTERM before they are reset."},
 };
@@ -250,7 +252,7 @@ static const struct key listen_keys[] = {
 	{.name = "profile", .offset = FIELD(listen_conf, profile), .set = set_choice, .fallback = "auto",
 	 .words = profile_words, .help = "Which timeouts fit: auto (by port), smtp, imap, http, https, raw."},
 	{.name = "path", .offset = FIELD(listen_conf, path), .set = set_text, .fallback = "auto",
-	 .help = "What moves the bytes: auto, copy, splice or ring-splice; see `tailsplice paths`."},
+	 .help = "What moves the bytes: auto, copy, splice, ring-splice or sockmap; see `tailsplice paths`."},
 	{.name = "max-flows", .offset = FIELD(listen_conf, max_flows), .set = set_number, .shown = "10000", .example = true,
 	 .min = 1, .max = 10000000, .help = "Connections at a time through this listener; further clients wait."},
 	{.name = "max-flows-per-source", .offset = FIELD(listen_conf, flows_per_source), .set = set_limit, .fallback = "auto", .max = 1000000,
@@ -307,6 +309,8 @@ static const struct key backend_keys[] = {
 	{.name = "connect-timeout", .offset = FIELD(backend_conf, connect_timeout), .set = set_duration,
 	 .fallback = "5s", .min = 100, .max = 300 * SECOND,
 	 .help = "How long one address of a server may take to answer; the next is tried beside it after 250ms."},
+	{.name = "head", .offset = FIELD(backend_conf, head), .set = set_duration, .shown = "30s", .example = true, .min = SECOND, .max = 600 * SECOND,
+	 .help = "How long a server that speaks first may take for its greeting, or the flow is reset; Postfix's postscreen takes 6 s."},
 	{.name = "device", .offset = FIELD(backend_conf, device), .set = set_device, .fallback = "auto",
 	 .help = "The interface servers are dialled through; auto: tailnet addresses (100.64.0.0/10, fd7a:115c:a1e0::/48) only "
 		 "through the tailnet's, never in clear text through another; any: as routes lead."},

@@ -10,6 +10,8 @@
 #define SMTP_IDLE_LEAST MINUTES(5)
 /* RFC 5321 4.5.3.2.1 */
 #define GREETING_WAIT MINUTES(5)
+/* postscreen_greet_wait (postconf(5)) is 6 s, and DNS comes on top. */
+#define GREETING_LEAST ((msec_t)10000)
 
 static bool has_port(const struct listen_conf *l, uint16_t port)
 {
@@ -258,6 +260,31 @@ static void patience(const struct lint *lint, const struct route_conf *r)
 		b->servers.count == 1 ? "" : "s", DIAL_AT_ONCE);
 }
 
+/* The first port on which mail is greeted stands for all. */
+static void greeting(const struct lint *lint, const struct listen_conf *l,
+		     const struct route_conf *r)
+{
+	const struct backend_conf *b = r->backend;
+	char has[VALUE_DURATION_TEXT];
+
+	if (!b->head || b->head >= GREETING_LEAST)
+		return;
+	for (size_t i = 0; i < l->ports.count; i++) {
+		uint16_t port = l->ports.at[i].from;
+		enum profile p = profile_of((enum profile)l->profile, port);
+
+		if (!wire_greets_in_smtp(p, port))
+			continue;
+		lint_say(
+			lint, LINT_WARNING, LINT_HEAD_GREETING, lint_at_backend(b, "head"),
+			"head: %s for the greeting of [backend %s], to which port %u of [listen %s] leads: a "
+			"server that lets strangers wait is cut off; at least 10s",
+			value_format_duration(b->head, has), b->section.name, port,
+			l->section.name);
+		return;
+	}
+}
+
 /* Another route leads there too, and all was said. */
 static bool was_judged(const struct listen_conf *l, const struct route_conf *r)
 {
@@ -280,5 +307,6 @@ void lint_listener(const struct lint *lint, const struct listen_conf *l)
 		idle(lint, l, r);
 		half_closed(lint, l, r);
 		patience(lint, r);
+		greeting(lint, l, r);
 	}
 }

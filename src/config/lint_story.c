@@ -171,6 +171,13 @@ static const struct lint_story stories[LINT_COUNT] = {
 		"that time are never tried for anybody.\n"
 		"Do: shorten connect-timeout; over a tailnet a living server answers within a second, 5s is the\n"
 		"default.\n"},
+	[LINT_HEAD_GREETING] = {"head-greeting", "a mail server that greets late would be cut off",
+		"Servers let strangers wait on purpose: a machine that sends spam does not, and betrays itself by\n"
+		"talking first. Postfix's postscreen takes 6 s, others more, and all look up the client in DNS\n"
+		"before they greet. Senders wait 5 minutes (RFC 5321 section 4.5.3.2.1). In a backend, `head` ends\n"
+		"such a flow with why=head-timeout, and the sender comes again, only to meet the same.\n"
+		"In [defaults] `head` is both: for clients, in [listen NAME], and for greetings.\n"
+		"Do: at least 10s in the backends of port 25 and 587; or leave it away: then `idle` decides.\n"},
 	[LINT_FAREWELL_UNSPOKEN] = {"farewell-unspoken", "on-down = smtp-421 where no SMTP is spoken in the clear",
 		"`421 4.3.2` is a word of SMTP. A sending server that is greeted with it tries again later; one that\n"
 		"is reset does the same, but some count it as a sign of a blocked or broken host. A client on 465,\n"

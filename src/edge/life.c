@@ -75,7 +75,8 @@ uint64_t flow_moved(const struct flow *f, enum side from)
 
 static void leave_server(struct flow *f)
 {
-	bool by_server = f->why == WHY_SERVER_EOF || f->why == WHY_SERVER_RESET;
+	bool by_server = f->why == WHY_SERVER_EOF || f->why == WHY_SERVER_RESET ||
+			 f->why == WHY_HEAD_TIMEOUT;
 
 	if (by_server && !flow_moved(f, SERVER))
 		server_note(f->on, &f->server, HEALTH_CLOSED_EARLY);

@@ -11,7 +11,7 @@
 #include "config/route.h"
 #include "config/value.h"
 #include "edge/gateways.h"
-#include "relay/paths.h"
+#include "edge/ladder.h"
 
 /* Of `auto`, where TLS comes first. */
 #define FIRST_BYTE_TLS 10000
@@ -28,20 +28,6 @@ static bool leads_somewhere(const struct listen_conf *l)
 		if (!l->routes.at[i].backend)
 			return false;
 	return l->routes.count > 0;
-}
-
-static const struct path *find_path(const struct listen_conf *l, struct report *report)
-{
-	const struct path *p = path_find(l->path);
-	char known[128] = "";
-	size_t used = 0;
-
-	for (size_t i = 0; !p && paths[i]; i++)
-		used += (size_t)snprintf(known + used, sizeof(known) - used, " %s", paths[i]->name);
-	if (!p)
-		report_add(report, key_line(SECTION_LISTEN, &l->section, "path"),
-			   "path: '%.40s': expected one of%s", l->path, known);
-	return p;
 }
 
 /* A port may come from three places; two of them would contradict each other silently. */
@@ -91,7 +77,9 @@ static void add_destination(struct plan_entry *e, const struct route_conf *r,
 
 	*to = (struct destination){ .backend = r->backend,
 				    .idle = t.idle,
-				    .half_closed = t.half_closed };
+				    .half_closed = t.half_closed,
+				    .greeting = e->first == WIRE_SERVER_FIRST ? r->backend->head
+									      : 0 };
 	to->dial.timeouts =
 		profile_server_timeouts(e->profile, &r->backend->timeouts, &l->timeouts);
 	to->dial.port = r->target.port ? r->target.port : port->to;
@@ -170,6 +158,7 @@ static void check_twins(const struct plan *p, struct report *report)
 bool plan_make(struct plan *p, const struct config *c, struct report *report)
 {
 	size_t before = report->errors, room = 0;
+	bool allowed = ladder_check(c, report);
 	const struct path *path;
 
 	for (size_t i = 0; i < c->nlistens; i++)
@@ -184,7 +173,7 @@ bool plan_make(struct plan *p, const struct config *c, struct report *report)
 	for (size_t i = 0; i < c->nlistens; i++) {
 		const struct listen_conf *l = &c->listens[i];
 
-		path = l->path ? find_path(l, report) : NULL;
+		path = l->path && allowed ? ladder_path(c, l, report) : NULL;
 		if (!leads_somewhere(l))
 			continue;
 		for (size_t k = 0; k < l->routes.count; k++)

@@ -35,10 +35,23 @@ static struct vigil look_at_drain(struct flow *f, msec_t now)
 	return is_over(WHY_DRAIN, false);
 }
 
+static msec_t relay_began(const struct flow *f)
+{
+	return f->started + f->head_ms + f->connect_ms;
+}
+
+/* Until when the server has to have spoken. */
+static msec_t greeting_due(const struct flow *f)
+{
+	if (!f->to->greeting || flow_moved(f, SERVER))
+		return TIMER_NONE;
+	return relay_began(f) + f->to->greeting;
+}
+
 /* The client's leg has it from its listener. */
 static msec_t watch_server(struct flow *f, msec_t now)
 {
-	msec_t lasting = f->started + f->head_ms + f->connect_ms + LASTING;
+	msec_t lasting = relay_began(f) + LASTING;
 
 	if (f->watched)
 		return TIMER_NONE;
@@ -56,6 +69,7 @@ struct vigil vigil_look(struct flow *f, msec_t now)
 	msec_t limit = half ? min_of(t->half_closed, t->idle) : t->idle;
 	/* A half-close may come at any time: look again before its limit could have passed. */
 	msec_t look = half ? limit : min_of(limit, t->half_closed);
+	msec_t greeting;
 	struct vigil drain;
 
 	relay_refresh(&f->relay);
@@ -64,6 +78,9 @@ struct vigil vigil_look(struct flow *f, msec_t now)
 		return drain;
 	if (now - f->relay.last_moved >= limit)
 		return is_over(half ? WHY_HALF_CLOSED : WHY_IDLE, true);
-	look = min_of(watch_server(f, now), now + look);
+	greeting = greeting_due(f);
+	if (now >= greeting)
+		return is_over(WHY_HEAD_TIMEOUT, true);
+	look = min_of(min_of(watch_server(f, now), now + look), greeting);
 	return go_on(min_of(drain.due, min_of(f->relay.last_moved + limit, look)));
 }

@@ -120,10 +120,10 @@ def test_first_check_decides_alone(pair: Pair) -> None:
         assert pair.serves(edge) == pair.second.port
 
 
-@pytest.mark.parametrize("how", [None, end], ids=["refused", "closed-early"])
+@pytest.mark.parametrize("how", [None, end, stay], ids=["refused", "closed-early", "mute"])
 def test_flows_hasten_the_check(pair: Pair, how: Behaviour | None) -> None:
     """The next check would be in an hour; a flow that fails brings it about at once."""
-    with Edge(pair.section(ONLY_BY_FLOWS)) as edge:
+    with Edge(pair.section(ONLY_BY_FLOWS + "head = 1s\n[defaults]\nprofile = smtp\n")) as edge:
         assert pair.serves(edge) == pair.first.port
         pair.fail(how)
         with connect(pair.port) as client:

@@ -19,9 +19,6 @@ static const struct lint_facts poor = { .first_free_port = 1024,
 #define TO(rest)	   "[backend b]\nserver = 100.64.0.2\n" rest
 #define V2		   "send-proxy = v2\n"
 #define TAILNET		   "bind = 100.64.0.1\n"
-#define SERVER(last)	   "server = 100.64.0." #last "\n"
-#define THREE		   SERVER(3) SERVER(4) SERVER(5)
-#define NINE		   SERVER(6) SERVER(7) SERVER(8) SERVER(9) SERVER(10) SERVER(11) SERVER(12) SERVER(13) SERVER(14)
 #define WEB(rest)	   "[listen w]\nbackend = w\n" rest
 #define TO_WEB(rest)	   "[backend w]\nserver = 100.64.0.2\n" rest
 
@@ -32,17 +29,23 @@ struct row {
 };
 
 static const struct row rows[] = {
-	{ LINT_PUBLIC_METRICS, 2, 1, "[global]\nmetrics = 0.0.0.0:9464\n" LISTEN("a", "ports = 26\n") TO(V2),
+	{ LINT_PUBLIC_METRICS, 2, 1,
+	  "[global]\nmetrics = 0.0.0.0:9464\n" LISTEN("a", "ports = 26\n") TO(V2),
 	  "[global]\nmetrics = [::1]:9464\n" LISTEN("a", "ports = 26\n") TO(V2) },
-	{ LINT_DEVICE_ANY, 6, 1, LISTEN("a", "ports = 26\n") TO("device = any\n"), LISTEN("a", "ports = 26\n") TO("device = wg0\n") },
-	{ LINT_SOURCE_FAMILY, 6, 0, LISTEN("a", "ports = 26\n") TO("source = 2001:db8::1\n"), LISTEN("a", "ports = 26\n") TO("source = 192.0.2.1\n") },
-	{ LINT_VIA_PUBLIC, 6, 1, LISTEN("a", "ports = 26\n") TO("via = socks5://192.0.2.1:1055\n"), LISTEN("a", "ports = 26\n") TO("via = socks5://box:1055\n") },
+	{ LINT_DEVICE_ANY, 6, 1, LISTEN("a", "ports = 26\n") TO("device = any\n"),
+	  LISTEN("a", "ports = 26\n") TO("device = wg0\n") },
+	{ LINT_SOURCE_FAMILY, 6, 0, LISTEN("a", "ports = 26\n") TO("source = 2001:db8::1\n"),
+	  LISTEN("a", "ports = 26\n") TO("source = 192.0.2.1\n") },
+	{ LINT_VIA_PUBLIC, 6, 1, LISTEN("a", "ports = 26\n") TO("via = socks5://192.0.2.1:1055\n"),
+	  LISTEN("a", "ports = 26\n") TO("via = socks5://box:1055\n") },
 	{ LINT_BARE_NAME, 6, 0,
 	  LISTEN("a", "ports = 26\n") "[backend b]\nserver = 192.0.2.1\n"
 				      "server = stalwart\n",
 	  LISTEN("a",
 		 "ports = 26\n") "[backend b]\nserver = localhost\nserver = stalwart.t.ts.net\n" },
-	{ LINT_TAILNET_OFF, 7, 0, "[global]\ntailscale = off\n" LISTEN("a", "ports = 26\n") "[backend b]\nserver = tailnet:box\n",
+	{ LINT_TAILNET_OFF, 7, 0,
+	  "[global]\ntailscale = off\n" LISTEN(
+		  "a", "ports = 26\n") "[backend b]\nserver = tailnet:box\n",
 	  LISTEN("a", "ports = 26\n") "[backend b]\nserver = tailnet:box\n" },
 	{ LINT_BARE_NAME, 5, 0, LISTEN("a", "ports = 26\n") "[backend b]\nserver = stalwart:25\n",
 	  LISTEN("a", "ports = 26\n") "[backend b]\nserver = 2001:db8::1\n" },
@@ -157,41 +160,22 @@ static const struct row rows[] = {
 	{ LINT_ONE_FAMILY, 4, 1,
 	  LISTEN("a", "ports = 26\nbind = 192.0.2.1 fd7a:115c:a1e0::1\n") TO(""),
 	  LISTEN("a", "ports = 26\n" TAILNET) TO("") },
-	{ LINT_IDLE_IMAP, 4, 1, LISTEN("a", "ports = 143\nidle = 29m\n") TO(V2),
-	  LISTEN("a", "ports = 143\nidle = 30m\n") TO(V2) },
-	{ LINT_IDLE_IMAP, 6, 1, LISTEN("a", "ports = 993\n") TO("idle = 10m\n" V2),
-	  LISTEN("a", "ports = 995\n") TO("idle = 10m\n" V2) },
-	{ LINT_IDLE_IMAP, 4, 1, LISTEN("a", "ports = 143\nprofile = smtp\n") TO(V2),
-	  LISTEN("a", "ports = 143\nprofile = raw\n") TO(V2) },
-	{ LINT_IDLE_SMTP, 4, 1, LISTEN("a", "ports = 25\nidle = 299s\n") TO(V2),
-	  LISTEN("a", "ports = 25\nidle = 5m\n") TO(V2) },
-	{ LINT_IDLE_SMTP, 5, 1, LISTEN("a", "ports = 26\nprofile = smtp\nidle = 1m\n") TO(V2),
-	  LISTEN("a", "ports = 26\nprofile = http\nidle = 1m\n") TO(V2) },
-	{ LINT_HALF_CLOSED_IDLE, 5, 1,
-	  LISTEN("a", "ports = 26\nidle = 1m\nhalf-closed = 61s\n") TO(""),
-	  LISTEN("a", "ports = 26\nidle = 1m\nhalf-closed = 60s\n") TO("") },
-	{ LINT_HALF_CLOSED_IDLE, 6, 1, LISTEN("a", "ports = 25\n") TO("half-closed = 11m\n" V2),
-	  LISTEN("a", "ports = 25\n") TO("half-closed = 10m\n" V2) },
-	{ LINT_CONNECT_PATIENCE, 6, 1, LISTEN("a", "ports = 26\n") TO("connect-timeout = 300s\n"),
-	  LISTEN("a", "ports = 26\n") TO("connect-timeout = 299s\n") },
-	/* Four are tried side by side, then the fifth; three times, and no more. */
-	{ LINT_CONNECT_PATIENCE, 10, 1,
-	  LISTEN("a", "ports = 26\n") TO(THREE "server = 100.64.0.6\nconnect-timeout = 150s\n"),
-	  LISTEN("a", "ports = 26\n") TO(THREE "connect-timeout = 299s\n") },
-	{ LINT_CONNECT_PATIENCE, 18, 1,
-	  LISTEN("a", "ports = 26\n") TO(THREE NINE "connect-timeout = 100s\n"),
-	  LISTEN("a", "ports = 26\n") TO(THREE NINE "connect-timeout = 99s\n") },
-	{ LINT_BACKUP_UNCHECKED, 6, 1, LISTEN("a", "ports = 26\n") TO("server = 100.64.0.3 backup\n"),
+#include "support/lint_timeouts.h"
+	{ LINT_BACKUP_UNCHECKED, 6, 1,
+	  LISTEN("a", "ports = 26\n") TO("server = 100.64.0.3 backup\n"),
 	  LISTEN("a", "ports = 26\n") TO("server = 100.64.0.3 backup\ncheck = tcp\n") },
-	{ LINT_BACKUP_UNCHECKED, 6, 1, LISTEN("a", "ports = 26\n") TO("server = 100.64.0.3 backup\n"),
+	{ LINT_BACKUP_UNCHECKED, 6, 1,
+	  LISTEN("a", "ports = 26\n") TO("server = 100.64.0.3 backup\n"),
 	  LISTEN("a", "ports = 26\n") "[backend b]\nserver = 100.64.0.3 backup\n" },
 	{ LINT_CHECK_PROTOCOL, 6, 1, LISTEN("a", "ports = 465 993\n") TO("check = smtp\n" V2),
 	  LISTEN("a", "ports = 465 587\n") TO("check = smtp\n" V2) },
 	{ LINT_CHECK_PROTOCOL, 6, 1, LISTEN("a", "ports = 143\n") TO("check = tls\n" V2),
 	  LISTEN("a", "ports = 143\n") TO("check = tcp\n" V2) },
-	{ LINT_CHECK_PROTOCOL, 7, 1, LISTEN("a", "ports = 143\n") TO("check = imap\ncheck-port = 993\n" V2),
+	{ LINT_CHECK_PROTOCOL, 7, 1,
+	  LISTEN("a", "ports = 143\n") TO("check = imap\ncheck-port = 993\n" V2),
 	  LISTEN("a", "ports = 143\n") TO("check = imap\ncheck-port = 10143\n" V2) },
-	{ LINT_FAREWELL_UNSPOKEN, 6, 1, LISTEN("a", "ports = 465 993\n") TO("on-down = smtp-421\n" V2),
+	{ LINT_FAREWELL_UNSPOKEN, 6, 1,
+	  LISTEN("a", "ports = 465 993\n") TO("on-down = smtp-421\n" V2),
 	  LISTEN("a", "ports = 465 993 587\n") TO("on-down = smtp-421\n" V2) },
 	{ LINT_FAREWELL_UNSPOKEN, 6, 1, LISTEN("a", "ports = 26\n") TO("on-down = smtp-421\n" V2),
 	  LISTEN("a", "ports = 26\nprofile = smtp\n") TO("on-down = smtp-421\n" V2) },

@@ -137,6 +137,16 @@ Test(plan, contradictions)
 	} rows[] = {
 		{ "an unknown path", "[listen a]\nports = 25\nbackend = b\npath = fast\n" TO_B,
 		  "4:path: 'fast': expected one of auto copy splice ring-splice" },
+		{ "a path that is left out",
+		  "[global]\npaths = copy splice\n[listen a]\nports = 25\nbackend = b\npath = ring-splice\n" TO_B,
+		  "6:path: ring-splice of [listen a] may not be used: paths = copy splice in line 2 leaves it out" },
+		{ "none to choose from",
+		  "[global]\npaths = ring-splice\n[listen a]\nports = 25\nbackend = b\n" TO_B,
+		  "3:path: auto of [listen a] may not be used: paths = ring-splice in line 2 leaves neither copy nor" },
+		{ "no path",
+		  "[global]\npaths = copy auto splic\n[listen a]\nports = 25\nbackend = b\n" TO_B,
+		  "2:paths: 'auto': expected some of copy splice|"
+		  "2:paths: 'splic': expected some of copy splice ring-splice sockmap, did you mean 'splice'?" },
 		{ "the backend's port and the server's",
 		  "[listen a]\nports = 25\nbackend = b:26\n[backend b]\nserver = 192.0.2.1:27\n",
 		  "3:backend: b:26 names a port, and server = 192.0.2.1:27 in line 5" },
@@ -203,6 +213,55 @@ Test(plan, printed)
 		"splice, profile http, idle 1h)\n",
 		"printed");
 	free(text);
+	plan_free(&p);
+	config_free(c);
+}
+
+/* Listeners may use what `paths` allows, and `auto` what is left of copy and splice. */
+Test(plan, paths_that_may_be_used)
+{
+	static const struct {
+		const char *global, *listen, *path;
+	} rows[] = {
+		{ "", "", "auto" },
+		{ "paths = copy splice\n", "", "auto" },
+		{ "paths = splice, ring-splice copy\n", "", "auto" },
+		{ "paths = copy\n", "", "copy" },
+		{ "paths = splice sockmap\n", "", "splice" },
+		{ "paths = sockmap\n", "path = sockmap\n", "sockmap" },
+		{ "paths = copy ring-splice\n", "path = ring-splice\n", "ring-splice" },
+	};
+	char text[300];
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct config *c;
+		struct plan p;
+
+		snprintf(text, sizeof(text),
+			 "[global]\n%s[listen a]\nports = 25\n" ON_LO "backend = b\n%s" TO_B,
+			 rows[i].global, rows[i].listen);
+		c = config_of(text);
+		p = plan_of(c);
+		expect_str(p.at[0].path->name, rows[i].path, text);
+		plan_free(&p);
+		config_free(c);
+	}
+}
+
+/* Of a server that lets the client speak first nobody expects one. */
+Test(plan, greetings)
+{
+	struct config *c = config_of(
+		"[listen a]\nports = 25 465 443 993 143 7777\n" ON_LO "backend = b\n"
+		"[listen c]\nports = 7778\n" ON_LO "backend = b\nprofile = smtp\n"
+		"[listen d]\nports = 26\n" ON_LO "backend = e\nprofile = smtp\n" TO_B "head = 20s\n"
+		"[backend e]\nserver = 192.0.2.2\n");
+	static const msec_t due[] = { 20000, 0, 0, 0, 20000, 0, 20000, 0 };
+	struct plan p = plan_of(c);
+
+	expect_num(p.count, ARRAY_LEN(due), "entries");
+	for (size_t i = 0; i < min_of(p.count, ARRAY_LEN(due)); i++)
+		expect_num(p.at[i].to->greeting, due[i], p.at[i].conf->section.name);
 	plan_free(&p);
 	config_free(c);
 }

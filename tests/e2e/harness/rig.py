@@ -16,7 +16,7 @@ from harness.wire import MIB
 
 LOOPBACK = {4: "127.0.0.1", 6: "::1"}
 FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
-KINDS = ("plain", "v1", "v2", "idle", "halfclosed", "hole", "routed", "named")
+KINDS = ("plain", "v1", "v2", "idle", "halfclosed", "hole", "routed", "named", "greeting")
 HEADER_OF = {"v1": 1, "v2": 2, "routed": 2, "named": 2}
 
 
@@ -111,6 +111,9 @@ class Rig:
             listen[3:] = [f"route = tls -> {name}", "head = 1s"]
         if kind == "named":
             listen += [f"accept-proxy = {address}", "head = 1s"]
+        if kind == "greeting":
+            listen.append("profile = smtp")
+            section.append("head = 1s")
         if kind == "hole":
             section.append("connect-timeout = 1s")
         return [*listen, "", *section, ""]

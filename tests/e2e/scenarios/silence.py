@@ -74,12 +74,13 @@ Body = Callable[[Ctx, socket.socket, socket.socket], dict[str, object]]
 
 @scenario()
 def timeouts(ctx: Ctx) -> None:
-    """idle = 1s and half-closed = 1s, each on its listener, and neither on a third: all at once, as they mostly wait."""
+    """idle = 1s, half-closed = 1s and head = 1s, each on its listener, and none on a fourth: all at once, as they mostly wait."""
     bodies: list[tuple[str, Body]] = [
         ("idle", speaks_then_falls_silent), ("idle", only_backend_speaks), ("halfclosed", client_ends_backend_silent),
-        ("halfclosed", backend_ends_client_silent), ("halfclosed", backend_answers_slowly), ("plain", silent_without_timeout)]
+        ("halfclosed", backend_ends_client_silent), ("halfclosed", backend_answers_slowly), ("greeting", backend_never_greets),
+        ("greeting", backend_never_greets_who_speaks), ("greeting", backend_greets_in_time), ("plain", silent_without_timeout)]
     with ExitStack() as stack:
-        backends = {kind: stack.enter_context(ctx.backend(kind)) for kind in ("idle", "halfclosed", "plain")}
+        backends = {kind: stack.enter_context(ctx.backend(kind)) for kind in ("idle", "halfclosed", "greeting", "plain")}
         tasks = []
         for kind, body in bodies:
             client = stack.enter_context(ctx.connect(kind))
@@ -150,6 +151,36 @@ def backend_answers_slowly(ctx: Ctx, client: socket.socket, server: socket.socke
     server.close()
     assert client.recv(1) == b""
     return {"why": "client-eof", "up": 0, "down": 50}
+
+
+def backend_never_greets(ctx: Ctx, client: socket.socket, server: socket.socket) -> dict[str, object]:
+    return never_greeted(ctx, client, server, b"")
+
+
+def backend_never_greets_who_speaks(ctx: Ctx, client: socket.socket, server: socket.socket) -> dict[str, object]:
+    """What the client says early is not what its server has to say."""
+    return never_greeted(ctx, client, server, b"EHLO early\r\n")
+
+
+def never_greeted(ctx: Ctx, client: socket.socket, server: socket.socket, early: bytes) -> dict[str, object]:
+    client.sendall(early)
+    assert read_exact(server, len(early)) == early
+    took = wait_end(client)
+    wait_end(server)
+    assert 0.7 < took < 1 + 2 * ctx.patience, f"head = 1s, the flow ended after {took:.1f} s"
+    return {"why": "head-timeout", "up": len(early), "down": 0}
+
+
+def backend_greets_in_time(ctx: Ctx, client: socket.socket, server: socket.socket) -> dict[str, object]:
+    """Once it has spoken it may be silent."""
+    time.sleep(0.5)
+    server.sendall(b"2")
+    assert client.recv(10) == b"2"
+    time.sleep(1.5)
+    exchange(client, server, 3)
+    client.close()
+    assert server.recv(1) == b""
+    return {"why": "client-eof", "up": 16, "down": 17}
 
 
 def silent_without_timeout(ctx: Ctx, client: socket.socket, server: socket.socket) -> dict[str, object]:

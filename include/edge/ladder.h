@@ -1,0 +1,19 @@
+/* ladder - which of the paths this edge may use: those that `paths` in [global] names, all of them unless it is given. */
+#ifndef TAILSPLICE_EDGE_LADDER_H
+#define TAILSPLICE_EDGE_LADDER_H
+
+#include <stdbool.h>
+
+#include "config/model.h"
+#include "config/report.h"
+#include "relay/half.h"
+
+/* False, with complaints: `paths` names what is no path. */
+bool ladder_check(const struct config *c, struct report *report);
+
+/* The path of a listener: the one it names, and for `auto` the only one of copy and splice that is allowed. NULL, with a
+ * complaint. */
+const struct path *ladder_path(const struct config *c, const struct listen_conf *l,
+			       struct report *report);
+
+#endif
