@@ -13,9 +13,10 @@
 
 struct lookup {
 	struct ares_channeldata *channel;
-	const char *servers;  /* lent: "ADDRESS:PORT,…", or NULL: those of the system */
-	int patience;	      /* milliseconds for one answer */
-	long long file_stamp; /* of resolv.conf(5), when it was read */
+	struct question *open; /* that have no answer yet */
+	const char *servers;   /* lent: "ADDRESS:PORT,…", or NULL: those of the system */
+	int patience;	       /* milliseconds for one answer */
+	long long file_stamp;  /* of resolv.conf(5), when it was read */
 };
 
 /* patience 0: as usual. 0, or a negative errno with *why, a static text; then every question is answered with an error, at
@@ -31,8 +32,9 @@ void lookup_close(struct lookup *l);
 /* The system's resolv.conf(5) is another one than when it was opened (tailscaled writes it anew). */
 bool lookup_is_stale(struct lookup *l);
 
-/* done() may be called before this returns. `arg` is lent until then. The answer has each address once, and none that
- * is more or less than one machine. */
+/* done() may be called before this returns. `host` and `arg` are lent until then. The answer has each address once, and
+ * none that is more or less than one machine. Some servers never answer for IPv6: where an answer is late, IPv4 is asked for
+ * alone, and done() may be called once with an early answer before (RFC 8305 3). */
 void lookup_ask(struct lookup *l, const char *host,
 		void (*done)(void *arg, const struct name_answer *a), void *arg);
 

@@ -90,13 +90,15 @@ struct name_answer {
 	size_t count;
 	unsigned ttl;	   /* seconds */
 	const char *error; /* static */
+	bool early; /* IPv4 addresses alone, while the other family is waited for; another answer follows */
 };
 
 /* Those that are to be asked for now, at most `max` of them; each stays until it is answered. *next is the time the
  * next is due, or TIMER_NONE. */
 size_t names_take_due(struct names *ns, msec_t now, struct name **out, size_t max, msec_t *next);
 
-/* Logs what changed. After an error the last good addresses are kept. */
+/* Logs what changed. After an error the last good addresses are kept; an early answer leaves those of the other family, and
+ * the question is still out. */
 void name_answer(struct name *n, const struct name_answer *a, msec_t now);
 
 #endif

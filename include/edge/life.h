@@ -62,7 +62,7 @@ struct flow {
 	bool admitted, relayed, sheltered;
 	bool watched; /* its server's leg: leg_options_watch() */
 	struct addr client, server;
-	struct server *on; /* that it is connected to, and counted for */
+	struct server *on; /* that was dialled last; once it relays, it is counted there */
 	struct head *head; /* what it said first; NULL: nothing was asked for, or it is delivered */
 	struct greeting *greeting; /* until it is connected, or freed */
 	/* One after the other, never both. */

@@ -10,6 +10,7 @@
 #include <sys/time.h>
 
 #include "base/memory.h"
+#include "engine/timer.h"
 
 /* Milliseconds for one server's answer, and how often each is asked. */
 #define PATIENCE 2000
@@ -17,9 +18,18 @@
 
 #define RESOLV_CONF "/etc/resolv.conf"
 
+/* An answer is late after this part of the patience for one: half a second. */
+#define LATE 4
+
 struct question {
+	struct question *next; /* of those that are open */
+	struct lookup *lookup;
+	const char *host;
 	void (*done)(void *arg, const struct name_answer *a);
 	void *arg;
+	msec_t late;	/* when its answer is late; TIMER_NONE: IPv4 is asked for alone */
+	unsigned asked; /* c-ares will answer so often */
+	bool over;
 };
 
 static long long stamp_of_file(void)
@@ -145,36 +155,106 @@ static const char *words_of(int status)
 	}
 }
 
-static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *found)
+static struct name_answer read_answer(int status, struct ares_addrinfo *found)
 {
-	struct question *q = arg;
 	struct name_answer a = { 0 };
 
-	(void)timeouts;
 	if (status == ARES_SUCCESS && found)
 		take_addresses(&a, found);
 	if (!a.count)
 		a.error = words_of(status == ARES_SUCCESS ? ARES_ENODATA : status);
 	if (found)
 		ares_freeaddrinfo(found);
+	return a;
+}
+
+static void leave_open(struct question *q)
+{
+	struct question **at = &q->lookup->open;
+
+	while (*at != q)
+		at = &(*at)->next;
+	*at = q->next;
+}
+
+static void release(struct question *q)
+{
+	if (--q->asked == 0)
+		free(q);
+}
+
+static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *found)
+{
+	struct question *q = arg;
+	struct name_answer a = read_answer(status, found);
+
+	(void)timeouts;
+	leave_open(q);
+	q->over = true;
 	q->done(q->arg, &a);
-	free(q);
+	release(q);
+}
+
+static void on_early(void *arg, int status, int timeouts, struct ares_addrinfo *found)
+{
+	struct question *q = arg;
+	struct name_answer a = read_answer(status, found);
+
+	(void)timeouts;
+	a.early = true;
+	if (!q->over && a.count)
+		q->done(q->arg, &a);
+	release(q);
+}
+
+static void ask(struct question *q, int family, ares_addrinfo_callback answered)
+{
+	const struct ares_addrinfo_hints hints = { .ai_family = family,
+						   .ai_socktype = SOCK_STREAM };
+
+	q->asked++;
+	ares_getaddrinfo(q->lookup->channel, q->host, NULL, &hints, answered, q);
 }
 
 void lookup_ask(struct lookup *l, const char *host,
 		void (*done)(void *arg, const struct name_answer *a), void *arg)
 {
-	const struct ares_addrinfo_hints hints = { .ai_family = AF_UNSPEC,
-						   .ai_socktype = SOCK_STREAM };
 	struct question *q = memory_zeroed(1, sizeof(*q));
 
-	q->done = done;
-	q->arg = arg;
-	if (!l->channel) {
+	*q = (struct question){ .next = l->open,
+				.lookup = l,
+				.host = host,
+				.done = done,
+				.arg = arg,
+				.late = timer_now() + (msec_t)(l->patience / LATE) };
+	l->open = q;
+	if (l->channel) {
+		ask(q, AF_UNSPEC, on_answer);
+	} else {
+		q->asked = 1;
 		on_answer(q, ARES_EFILE, 0, NULL);
-		return;
 	}
-	ares_getaddrinfo(l->channel, host, NULL, &hints, on_answer, q);
+}
+
+static struct question *find_late(const struct lookup *l, msec_t now)
+{
+	struct question *q = l->open;
+
+	while (q && q->late > now)
+		q = q->next;
+	return q;
+}
+
+/* To ask may end any question, that one and its neighbours among them. */
+static void ask_for_late(struct lookup *l)
+{
+	msec_t now = timer_now();
+	struct question *q;
+
+	while ((q = find_late(l, now))) {
+		q->late = TIMER_NONE;
+		ask(q, AF_INET, on_early);
+	}
 }
 
 size_t lookup_poll(const struct lookup *l, struct pollfd out[static LOOKUP_SOCKETS])
@@ -201,10 +281,14 @@ size_t lookup_poll(const struct lookup *l, struct pollfd out[static LOOKUP_SOCKE
 
 int lookup_wait(const struct lookup *l, int limit)
 {
-	struct timeval most = { .tv_sec = limit / 1000, .tv_usec = limit % 1000 * 1000 }, due, *t;
+	struct timeval most, due, *t;
+	msec_t now = timer_now();
 
 	if (!l->channel)
 		return limit;
+	for (const struct question *q = l->open; q; q = q->next)
+		limit = q->late <= now ? 0 : (int)min_of((msec_t)limit, q->late - now);
+	most = (struct timeval){ .tv_sec = limit / 1000, .tv_usec = limit % 1000 * 1000 };
 	t = ares_timeout(l->channel, &most, &due);
 	return (int)(t->tv_sec * 1000 + (t->tv_usec + 999) / 1000);
 }
@@ -219,4 +303,5 @@ void lookup_run(struct lookup *l, const struct pollfd *in, size_t count)
 					in[i].revents & ~POLLOUT ? in[i].fd : ARES_SOCKET_BAD,
 					in[i].revents & POLLOUT ? in[i].fd : ARES_SOCKET_BAD);
 	ares_process_fd(l->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+	ask_for_late(l);
 }

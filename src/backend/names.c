@@ -274,11 +274,36 @@ static void take_answer(struct name *n, const struct name_answer *a, msec_t now)
 	}
 }
 
+/* The family that came first stays first. */
+static void take_early(struct name *n, const struct name_answer *a, msec_t now)
+{
+	bool others_first = n->count && n->at[0].sa.sa_family != AF_INET;
+	struct addr at[NAME_ADDRESSES_MAX];
+	size_t count = 0;
+
+	if (n->is_told || !a->count)
+		return;
+	for (size_t i = 0; !others_first && i < a->count; i++)
+		at[count++] = a->at[i];
+	for (size_t i = 0; i < n->count && count < NAME_ADDRESSES_MAX; i++)
+		if (n->at[i].sa.sa_family != AF_INET)
+			at[count++] = n->at[i];
+	for (size_t i = 0; others_first && i < a->count && count < NAME_ADDRESSES_MAX; i++)
+		at[count++] = a->at[i];
+	replace(n, at, count, now);
+	settle(n);
+}
+
 void name_answer(struct name *n, const struct name_answer *a, msec_t now)
 {
 	struct names *ns = n->names;
 
 	pthread_mutex_lock(&ns->lock);
+	if (a->early) {
+		take_early(n, a, now);
+		pthread_mutex_unlock(&ns->lock);
+		return;
+	}
 	n->is_out = false;
 	if (n->holders)
 		take_answer(n, a, now);

@@ -31,14 +31,17 @@ struct asking {
 
 static void finish(struct asking *a, const struct name_answer *answer)
 {
+	bool early = answer->early;
+
 	name_answer(a->name, answer, timer_now());
-	free(a);
+	if (!early)
+		free(a);
 }
 
 static void on_tailnet(void *arg, const struct name_answer *answer)
 {
 	struct asking *a = arg;
-	struct name_answer own = { .ttl = answer->ttl, .error = a->error };
+	struct name_answer own = { .ttl = answer->ttl, .error = a->error, .early = answer->early };
 
 	for (size_t i = 0; i < answer->count; i++)
 		if (reach_of_addr(&answer->at[i]) == REACH_TAILNET)

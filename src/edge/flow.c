@@ -244,7 +244,7 @@ static void on_dialled(struct dial *d, int fd)
 
 	f->server = d->chosen->at;
 	f->retries = (uint8_t)(d->begun - 1);
-	f->on = fd >= 0 ? d->chosen->server : NULL;
+	f->on = d->chosen->server;
 	dial_free(d);
 	f->dial = NULL;
 	if (f->state == FLOW_CLOSING)

@@ -172,6 +172,15 @@ def test_reply(reply: int, why: str) -> None:
             assert edge.wait_flow(lambda flow: True)["why"] == why
 
 
+def test_name_that_fails() -> None:
+    """The log says which server it was, although nobody here knows its address."""
+    with SocksServer(Manners(reply=5)) as proxy:
+        with through(f"socks5://127.0.0.1:{proxy.port}", "mailbox.tail0rig.invalid:25") as (edge, port):
+            expect_end(port)
+            line = edge.wait_flow(lambda flow: True)
+            assert (line["why"], line["server"]) == ("connect-refused", "mailbox.tail0rig.invalid:25"), line
+
+
 def test_no_proxy_there() -> None:
     with through(f"socks5://127.0.0.1:{free_port()}", "192.0.2.1:25") as (edge, port):
         expect_end(port)

@@ -76,9 +76,23 @@ static void expect_known(struct name *n, const char *wanted, const char *label)
 	expect_str(got, wanted, label);
 }
 
-/* A question at once, whatever the time to live. */
+static bool is_out(struct name *n)
+{
+	bool out;
+
+	pthread_mutex_lock(&desk.names.lock);
+	out = n->is_out;
+	pthread_mutex_unlock(&desk.names.lock);
+	return out;
+}
+
+/* A question at once, whatever the time to live, when the last has its answer. */
 static void ask_again(struct name *n)
 {
+	msec_t due = timer_now() + 5000;
+
+	while (is_out(n) && timer_now() < due)
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 	pthread_mutex_lock(&desk.names.lock);
 	n->asked = 0;
 	pthread_mutex_unlock(&desk.names.lock);
@@ -109,6 +123,57 @@ Test(resolver, addresses_of_both_families)
 	expect_num(v.count, 2, "addresses");
 	cr_expect(v.at[0].sa.sa_family != v.at[1].sa.sa_family, "one of each family");
 	expect_num(due_in(n), 20000, "the shorter time to live");
+	name_release(n);
+	tear_down();
+}
+
+/* What is known while the question is still out, "" once it is not. */
+static void expect_early(struct name *n, const char *wanted)
+{
+	msec_t due = timer_now() + 5000;
+	char got[4000], text[ADDR_TEXT];
+
+	for (*got = '\0'; strcmp(got, wanted) != 0 && timer_now() < due;) {
+		*got = '\0';
+		pthread_mutex_lock(&desk.names.lock);
+		for (size_t i = 0; n->is_out && i < n->count; i++)
+			sprintf(got + strlen(got), "%s ", addr_format_host(&n->at[i], text));
+		pthread_mutex_unlock(&desk.names.lock);
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	}
+	expect_str(got, wanted, "while IPv6 is waited for");
+}
+
+/* IPv4 is known long before the server has not answered for IPv6; what was known of IPv6 holds so long. */
+Test(resolver, server_that_is_deaf_to_IPv6)
+{
+	struct name *n;
+
+	set_up();
+	SAY(system, DNS_DEAF, { "mail.example.net", DNS_A, 5, "192.0.2.1" });
+	n = name_hold(&desk.names, "mail.example.net");
+	expect_early(n, "192.0.2.1 ");
+	expect_known(n, "192.0.2.1 ()", "in the end");
+	SAY(system, DNS_HONEST, { "mail.example.net", DNS_AAAA, 5, "2001:db8::1" });
+	ask_again(n);
+	expect_known(n, "2001:db8::1 ()", "it is cured");
+	SAY(system, DNS_DEAF, { "mail.example.net", DNS_A, 5, "192.0.2.2" });
+	ask_again(n);
+	expect_early(n, "2001:db8::1 192.0.2.2 ");
+	name_release(n);
+	tear_down();
+}
+
+/* For the same of tailscaled's, only the tailnet's addresses count. */
+Test(resolver, tailnet_that_is_deaf_to_IPv6)
+{
+	struct name *n;
+
+	set_up();
+	SAY(tailnet, DNS_DEAF, { "mailbox.tail1.ts.net", DNS_A, 600, "203.0.113.66" },
+	    { "mailbox.tail1.ts.net", DNS_A, 600, "100.64.0.7" });
+	n = name_hold(&desk.names, "mailbox.tail1.ts.net");
+	expect_early(n, "100.64.0.7 ");
 	name_release(n);
 	tear_down();
 }
@@ -343,8 +408,9 @@ Test(resolver, what_fails_is_asked_at_once_but_once_a_second)
 		name_hurry(n);
 	expect_known(n, "192.0.2.2 ()", "soon");
 	cr_expect(timer_now() - began > 500, "the second was waited for");
-	/* One for each family. */
-	expect_num(atomic_load(&desk.system.questions) - before, 2, "questions");
+	/* One for each family, and one more if the machine was slow. */
+	before = atomic_load(&desk.system.questions) - before;
+	cr_expect(before == 2 || before == 3, "%u questions", before);
 	name_release(n);
 	tear_down();
 }

@@ -114,11 +114,26 @@ static size_t read_name(const uint8_t *at, char *out)
 	return used + 1;
 }
 
+static unsigned read_question(const struct message *q, char *name)
+{
+	size_t end = HEADER + read_name(q->bytes + HEADER, name);
+
+	return (unsigned)q->bytes[end] << 8 | q->bytes[end + 1];
+}
+
+static bool keeps_silent(const struct dns_server *d, const struct message *q)
+{
+	char name[300];
+
+	return d->manner == DNS_SILENT ||
+	       (d->manner == DNS_DEAF && read_question(q, name) == DNS_AAAA);
+}
+
 static void answer(const struct dns_server *d, const struct message *q, struct message *m)
 {
 	char name[300];
-	size_t end = HEADER + read_name(q->bytes + HEADER, name);
-	unsigned type = (unsigned)q->bytes[end] << 8 | q->bytes[end + 1];
+	unsigned type = read_question(q, name);
+	size_t end = HEADER + strlen((const char *)q->bytes + HEADER) + 1;
 
 	m->len = 0;
 	put(m, q->bytes, end + 4);
@@ -156,7 +171,7 @@ static void serve_datagram(struct dns_server *d)
 		m.bytes[2] |= 2;
 		m.len = HEADER + strlen((char *)m.bytes + HEADER) + 5;
 	}
-	if (d->manner != DNS_SILENT)
+	if (!keeps_silent(d, &q))
 		sendto(d->fd, m.bytes, m.len, 0, &from.sa, len);
 }
 

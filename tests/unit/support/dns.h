@@ -21,6 +21,7 @@ struct dns_record {
 enum dns_manner {
 	DNS_HONEST,
 	DNS_SILENT,
+	DNS_DEAF,	  /* to questions for IPv6 */
 	DNS_JUNK,	  /* answers with bytes that are no message */
 	DNS_CUT,	  /* answers with the first half of a message */
 	DNS_OTHER_ID,	  /* answers another question */
