@@ -40,6 +40,7 @@ static void free_section(enum section_kind kind, void *section)
 		free(g->user);
 		free(g->control);
 		free(g->include);
+		free(g->paths);
 		free(g->tailscale);
 	}
 }
