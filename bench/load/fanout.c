@@ -9,20 +9,19 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include "latency.h"
 #include "load.h"
 #include "mailtalk.h"
-#include "measure.h"
 #include "net.h"
+#include "tally.h"
 
 struct idler {
 	int fd;
 	unsigned number; /* of the last notice; 0: none yet */
 };
 
+static int ep;
 static const struct load *job;
-static struct latency latency;
-static uint64_t done;
+static struct tally tally;
 
 static void await(int fd, const char *text)
 {
@@ -33,7 +32,7 @@ static void await(int fd, const char *text)
 		errx(1, "fanout: %.10s… was awaited", text);
 }
 
-static void open_all(int ep, struct idler *all)
+static void open_all(struct idler *all)
 {
 	struct peer_addr a = net_addr(job->host, job->ports[0]);
 
@@ -59,8 +58,7 @@ static void hear_one(struct idler *idler, const char *text, uint64_t now)
 	if (idler->number && number != idler->number + 1)
 		errx(1, "fanout: notice %u after %u", number, idler->number);
 	idler->number = number;
-	latency_add(&latency, now - due);
-	done++;
+	tally_add(&tally, now - due);
 }
 
 static void hear(struct idler *idler, uint64_t now)
@@ -78,13 +76,11 @@ static void hear(struct idler *idler, uint64_t now)
 		hear_one(idler, text + at, now);
 }
 
-static void turn(int ep)
+static void turn(void)
 {
 	struct epoll_event ev[256];
-	int n = epoll_wait(ep, ev, sizeof(ev) / sizeof(*ev), (int)(job->patience * 1000));
+	int n = net_await(ep, ev, sizeof(ev) / sizeof(*ev), job->patience, "fanout");
 
-	if (n == 0)
-		errx(1, "fanout: no notice for %g s", job->patience);
 	for (int i = 0; i < n; i++)
 		hear(ev[i].data.ptr, clock_ns());
 }
@@ -92,24 +88,15 @@ static void turn(int ep)
 int fanout_main(const struct load *l)
 {
 	struct idler *all = calloc(l->conns, sizeof(*all));
-	int ep = epoll_create1(EPOLL_CLOEXEC);
-	enum measure_turn now;
 	struct measure m;
 
 	job = l;
+	ep = epoll_create1(EPOLL_CLOEXEC);
 	if (!all || ep < 0)
 		err(1, "fanout");
-	open_all(ep, all);
-	measure_plan(&m, l);
-	while ((now = measure_turn(&m, clock_ns())) != MEASURE_CLOSES) {
-		if (now == MEASURE_OPENS) {
-			done = 0;
-			latency_reset(&latency);
-		}
-		turn(ep);
-	}
-	measure_print(&m, "fanout", "notice", (double)done);
-	latency_print(&latency);
+	open_all(all);
+	tally_run(&tally, &m, l, turn);
+	tally_print(&tally, &m, "fanout", "notice");
 	printf("}\n");
 	free(all);
 	return 0;

@@ -140,7 +140,7 @@ void imap_notify_every(unsigned ms)
 	if (notify_fd < 0 || timerfd_settime(notify_fd, 0, &every, NULL))
 		err(1, "timerfd");
 	notify_watch.ready = notify;
-	net_watch(serve_epoll, EPOLL_CTL_ADD, notify_fd, EPOLLIN, &notify_watch);
+	net_watch(session_epoll, EPOLL_CTL_ADD, notify_fd, EPOLLIN, &notify_watch);
 }
 
 const struct role role_smtp = { "smtp", smtp_start, smtp_take, NULL, NULL };

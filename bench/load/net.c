@@ -99,3 +99,21 @@ void net_watch(int ep, int op, int fd, uint32_t events, void *owner)
 	if (epoll_ctl(ep, op, fd, &e))
 		err(1, "epoll_ctl");
 }
+
+int net_join(int ep, const struct peer_addr *a, double patience, uint32_t events, void *owner)
+{
+	int fd = net_connect(a, patience);
+
+	net_nonblocking(fd);
+	net_watch(ep, EPOLL_CTL_ADD, fd, events, owner);
+	return fd;
+}
+
+int net_await(int ep, struct epoll_event *ev, int most, double patience, const char *mode)
+{
+	int n = epoll_wait(ep, ev, most, (int)(patience * 1000));
+
+	if (n == 0)
+		errx(1, "%s: nothing came for %g s", mode, patience);
+	return n;
+}

@@ -5,6 +5,7 @@
 #define BENCH_NET_H
 
 #include <stdint.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 struct peer_addr {
@@ -28,5 +29,11 @@ void net_reset(int fd);
 
 /* To an epoll set, with the owner that its events concern. */
 void net_watch(int ep, int op, int fd, uint32_t events, void *owner);
+
+/* Connected, non-blocking, and in that set. */
+int net_join(int ep, const struct peer_addr *a, double patience, uint32_t events, void *owner);
+
+/* Events, at least one: how many. To wait longer than the patience (seconds) ends the run, in that mode's name. */
+int net_await(int ep, struct epoll_event *ev, int most, double patience, const char *mode);
 
 #endif

@@ -11,11 +11,10 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "latency.h"
 #include "load.h"
-#include "measure.h"
 #include "net.h"
 #include "pattern.h"
+#include "tally.h"
 
 struct stream {
 	int fd;
@@ -26,8 +25,8 @@ static int ep;
 static const struct load *job;
 static struct stream *all;
 static uint8_t scratch[PATTERN_SPAN];
-static struct latency latency;
-static uint64_t begun, asked, done;
+static struct tally tally;
+static uint64_t begun, asked;
 static double gap; /* nanoseconds between two requests */
 
 static uint64_t due(uint64_t request)
@@ -60,8 +59,7 @@ static void hear(struct stream *s, uint64_t now)
 	s->got += (uint64_t)n;
 	last = s->got / job->size;
 	for (uint64_t k = first; k < last; k++)
-		latency_add(&latency, now - due(k * job->conns + (uint64_t)(s - all)));
-	done += last - first;
+		tally_add(&tally, now - due(k * job->conns + (uint64_t)(s - all)));
 }
 
 static void turn(void)
@@ -86,16 +84,12 @@ static void open_all(void)
 {
 	struct peer_addr a = net_addr(job->host, job->ports[0]);
 
-	for (unsigned i = 0; i < job->conns; i++) {
-		all[i].fd = net_connect(&a, job->patience);
-		net_nonblocking(all[i].fd);
-		net_watch(ep, EPOLL_CTL_ADD, all[i].fd, EPOLLIN, &all[i]);
-	}
+	for (unsigned i = 0; i < job->conns; i++)
+		all[i].fd = net_join(ep, &a, job->patience, EPOLLIN, &all[i]);
 }
 
 int paced_main(const struct load *l)
 {
-	enum measure_turn now;
 	struct measure m;
 
 	job = l;
@@ -110,16 +104,8 @@ int paced_main(const struct load *l)
 	prctl(PR_SET_TIMERSLACK, 1);
 	open_all();
 	begun = clock_ns();
-	measure_plan(&m, l);
-	while ((now = measure_turn(&m, clock_ns())) != MEASURE_CLOSES) {
-		if (now == MEASURE_OPENS) {
-			done = 0;
-			latency_reset(&latency);
-		}
-		turn();
-	}
-	measure_print(&m, "paced", "exchange", (double)done);
-	latency_print(&latency);
+	tally_run(&tally, &m, l, turn);
+	tally_print(&tally, &m, "paced", "exchange");
 	printf(",\"asked_rate\":%.0f}\n", l->rate);
 	free(all);
 	return 0;

@@ -15,7 +15,7 @@ static void start_nothing(struct session *s)
 
 static void sink_take(struct session *s, const uint8_t *bytes, size_t n)
 {
-	if (serve_verify && !pattern_holds(&pattern_bytes, s->offset, bytes, n)) {
+	if (session_verify && !pattern_holds(&pattern_bytes, s->offset, bytes, n)) {
 		warnx("sink: wrong bytes within %zu after %llu", n, (unsigned long long)s->offset);
 		session_reset(s);
 	}
@@ -24,7 +24,7 @@ static void sink_take(struct session *s, const uint8_t *bytes, size_t n)
 
 static void source_start(struct session *s)
 {
-	net_watch(serve_epoll, EPOLL_CTL_MOD, s->fd, EPOLLIN | EPOLLOUT, &s->watch);
+	net_watch(session_epoll, EPOLL_CTL_MOD, s->fd, EPOLLIN | EPOLLOUT, &s->watch);
 }
 
 static void source_take(struct session *s, const uint8_t *bytes, size_t n)

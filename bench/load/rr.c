@@ -8,11 +8,10 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "latency.h"
 #include "load.h"
-#include "measure.h"
 #include "net.h"
 #include "pattern.h"
+#include "tally.h"
 
 struct exchange {
 	int fd;
@@ -25,8 +24,7 @@ struct exchange {
 static int ep;
 static const struct load *job;
 static uint8_t scratch[PATTERN_SPAN];
-static struct latency latency;
-static uint64_t done;
+static struct tally tally;
 
 static void want_write(struct exchange *x, bool want)
 {
@@ -58,8 +56,7 @@ static void finish(struct exchange *x)
 {
 	uint64_t now = clock_ns();
 
-	done++;
-	latency_add(&latency, now - x->begun);
+	tally_add(&tally, now - x->begun);
 	x->offset += job->size;
 	x->sent = x->got = 0;
 	x->begun = now;
@@ -89,11 +86,8 @@ static void open_all(struct exchange *all)
 {
 	struct peer_addr a = net_addr(job->host, job->ports[0]);
 
-	for (unsigned i = 0; i < job->conns; i++) {
-		all[i].fd = net_connect(&a, job->patience);
-		net_nonblocking(all[i].fd);
-		net_watch(ep, EPOLL_CTL_ADD, all[i].fd, EPOLLIN, &all[i]);
-	}
+	for (unsigned i = 0; i < job->conns; i++)
+		all[i].fd = net_join(ep, &a, job->patience, EPOLLIN, &all[i]);
 	for (unsigned i = 0; i < job->conns; i++) {
 		all[i].begun = clock_ns();
 		ask(&all[i]);
@@ -103,10 +97,8 @@ static void open_all(struct exchange *all)
 static void turn(void)
 {
 	struct epoll_event ev[256];
-	int n = epoll_wait(ep, ev, sizeof(ev) / sizeof(*ev), (int)(job->patience * 1000));
+	int n = net_await(ep, ev, sizeof(ev) / sizeof(*ev), job->patience, "rr");
 
-	if (n == 0)
-		errx(1, "rr: nothing came back for %g s", job->patience);
 	for (int i = 0; i < n; i++) {
 		struct exchange *x = ev[i].data.ptr;
 
@@ -121,23 +113,14 @@ int rr_main(const struct load *l)
 {
 	struct exchange *all = calloc(l->conns, sizeof(*all));
 	struct measure m;
-	enum measure_turn now;
 
 	job = l;
 	ep = epoll_create1(EPOLL_CLOEXEC);
 	if (!all || ep < 0)
 		err(1, "rr");
 	open_all(all);
-	measure_plan(&m, l);
-	while ((now = measure_turn(&m, clock_ns())) != MEASURE_CLOSES) {
-		if (now == MEASURE_OPENS) {
-			done = 0;
-			latency_reset(&latency);
-		}
-		turn();
-	}
-	measure_print(&m, "rr", "exchange", (double)done);
-	latency_print(&latency);
+	tally_run(&tally, &m, l, turn);
+	tally_print(&tally, &m, "rr", "exchange");
 	printf("}\n");
 	free(all);
 	return 0;

@@ -1,5 +1,5 @@
 /* session - one connection of the load server, and what a port's role makes of it.
- * A session belongs to itself: serve.c frees it at the end of the event in which it ended. What a
+ * A session belongs to itself: it is freed at the end of the event in which it ended. What a
  * peer does wrong ends it with a reset, so that its client sees a failure, never a clean end. */
 #ifndef BENCH_SESSION_H
 #define BENCH_SESSION_H
@@ -43,9 +43,12 @@ struct session {
 
 extern const struct role role_echo, role_sink, role_source, role_smtp, role_imap;
 
-/* Of the whole server; set once before the loop. */
-extern int serve_epoll;
-extern bool serve_verify;
+/* Of the whole server; set once before the loop. headed: each begins with a PROXY header. */
+extern int session_epoll;
+extern bool session_verify, session_headed;
+
+/* On a connection that was accepted, which it owns from now on. */
+void session_open(int fd, const struct role *role);
 
 /* Sends all of it, now or when the socket has room: reading stops until then, so a peer that does
  * not read gets nothing to make it worse. */

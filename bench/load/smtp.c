@@ -10,12 +10,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "latency.h"
 #include "load.h"
 #include "mailtalk.h"
-#include "measure.h"
 #include "net.h"
 #include "pattern.h"
+#include "tally.h"
 
 /* What is heard, and what is then said. */
 static const struct step {
@@ -45,8 +44,8 @@ struct visit {
 static int ep;
 static const struct load *job;
 static struct peer_addr target;
-static uint64_t mail_size, done;
-static struct latency latency;
+static uint64_t mail_size;
+static struct tally tally;
 
 static void begin(struct visit *v)
 {
@@ -112,8 +111,7 @@ static void go_on(struct visit *v)
 static void finish(struct visit *v)
 {
 	close(v->fd);
-	latency_add(&latency, clock_ns() - v->begun);
-	done++;
+	tally_add(&tally, clock_ns() - v->begun);
 	begin(v);
 }
 
@@ -144,10 +142,8 @@ static void hear(struct visit *v)
 static void turn(void)
 {
 	struct epoll_event ev[256];
-	int n = epoll_wait(ep, ev, sizeof(ev) / sizeof(*ev), (int)(job->patience * 1000));
+	int n = net_await(ep, ev, sizeof(ev) / sizeof(*ev), job->patience, "smtp");
 
-	if (n == 0)
-		errx(1, "smtp: nothing came back for %g s", job->patience);
 	for (int i = 0; i < n; i++) {
 		struct visit *v = ev[i].data.ptr;
 
@@ -161,7 +157,6 @@ static void turn(void)
 int smtp_main(const struct load *l)
 {
 	struct visit *all = calloc(l->conns, sizeof(*all));
-	enum measure_turn now;
 	struct measure m;
 
 	job = l;
@@ -173,16 +168,8 @@ int smtp_main(const struct load *l)
 		err(1, "smtp");
 	for (unsigned i = 0; i < l->conns; i++)
 		begin(&all[i]);
-	measure_plan(&m, l);
-	while ((now = measure_turn(&m, clock_ns())) != MEASURE_CLOSES) {
-		if (now == MEASURE_OPENS) {
-			done = 0;
-			latency_reset(&latency);
-		}
-		turn();
-	}
-	measure_print(&m, "smtp", "mail", (double)done);
-	latency_print(&latency);
+	tally_run(&tally, &m, l, turn);
+	tally_print(&tally, &m, "smtp", "mail");
 	printf("}\n");
 	free(all);
 	return 0;
