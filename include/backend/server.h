@@ -42,6 +42,8 @@ struct server {
 	atomic_uint_least64_t
 		ready_since; /* when the operator made it ready again (timer_now()); 0: never */
 	atomic_int family;   /* to be tried first; AF_UNSPEC: as the answer says */
+	atomic_uint_least64_t
+		family_since; /* when it was remembered, or the answer's was tried again (timer_now()) */
 	struct ports ports;
 	struct health health;
 };
@@ -64,10 +66,17 @@ struct server *server_get(struct server *s);
 #define SERVER_TEXT 300
 char *server_format(const struct server *s, char out[static SERVER_TEXT]);
 
+/* A family that worked where the answer's first did not is remembered for so long; then one flow tries again. Ten
+ * minutes (RFC 6555 4). */
+#define SERVER_FAMILY_HOLDS 600000
+
 /* Its addresses that are up, preferred family first, then in turn with the other (RFC 8305 4); `port` where it has
  * none of its own. Returns how many. A name without an address is asked for again. */
 size_t server_addresses(struct server *s, uint16_t port,
 			struct addr out[static NAME_ADDRESSES_MAX]);
+
+/* True while one of its addresses is up. A name without an address is asked for again. */
+bool server_is_up(struct server *s);
 
 /* True while its name has an address, up or not. */
 bool server_is_known(struct server *s);

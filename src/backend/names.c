@@ -281,7 +281,7 @@ static void take_early(struct name *n, const struct name_answer *a, msec_t now)
 	struct addr at[NAME_ADDRESSES_MAX];
 	size_t count = 0;
 
-	if (n->is_told || !a->count)
+	if (!n->holders || n->is_told || !a->count)
 		return;
 	for (size_t i = 0; !others_first && i < a->count; i++)
 		at[count++] = a->at[i];

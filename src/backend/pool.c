@@ -111,16 +111,15 @@ unsigned pool_share(const struct pool *p, const struct pool_member *m)
 	return (unsigned)(weight_now(p, m) * 100 / ((uint64_t)m->weight * PARTS));
 }
 
-static size_t gather(struct pool *p, bool backup, uint16_t port, struct candidate *out)
+static size_t gather(struct pool *p, bool backup, struct candidate *out)
 {
-	struct addr at[NAME_ADDRESSES_MAX];
 	size_t count = 0;
 
 	for (size_t i = 0; i < p->count; i++) {
 		struct pool_member *m = &p->at[i];
 
 		if (m->backup != backup || atomic_load(&m->server->admin) != SERVER_READY ||
-		    !server_addresses(m->server, port, at))
+		    !server_is_up(m->server))
 			continue;
 		out[count] = (struct candidate){ m, weight_now(p, m), (double)count };
 		count++;
@@ -259,9 +258,9 @@ size_t pool_choose(struct pool *p, const struct addr *client, uint16_t port,
 	*error = POOL_NO_ADDRESS;
 	if (!pool_proxy(p, &at[0]))
 		return 0;
-	servers = gather(p, false, port, c);
+	servers = gather(p, false, c);
 	if (!servers)
-		servers = gather(p, true, port, c);
+		servers = gather(p, true, c);
 	if (servers > 1)
 		rank(p, c, servers, client);
 	for (size_t i = 0; i < servers; i++) {

@@ -110,11 +110,16 @@ char *server_format(const struct server *s, char out[static SERVER_TEXT])
 	return out;
 }
 
-/* Those that are up, in the order of the answer. */
-static size_t up(struct server *s, struct addr *at, size_t count)
+/* In the order of the answer. */
+static size_t find_up(struct server *s, struct addr at[static NAME_ADDRESSES_MAX])
 {
-	size_t kept = 0;
+	size_t count = 1, kept = 0;
 
+	at[0] = s->literal;
+	if (s->name)
+		count = name_addresses(s->name, at);
+	if (!count)
+		name_hurry(s->name);
 	for (size_t i = 0; i < count; i++)
 		if (health_is_up(&s->health, &at[i]))
 			at[kept++] = at[i];
@@ -138,18 +143,37 @@ static size_t take_turns(const struct addr *at, size_t count, int first, struct 
 	return taken;
 }
 
+/* Of several flows at the time when it is due, one tries what the answer says. */
+static int first_family(struct server *s, int answered)
+{
+	int remembered = atomic_load_explicit(&s->family, memory_order_relaxed);
+	uint64_t since = atomic_load_explicit(&s->family_since, memory_order_relaxed);
+	msec_t now;
+
+	if (!remembered || remembered == answered)
+		return answered;
+	now = timer_now();
+	if (now - since >= SERVER_FAMILY_HOLDS &&
+	    atomic_compare_exchange_strong(&s->family_since, &since, now))
+		return answered;
+	return remembered;
+}
+
 size_t server_addresses(struct server *s, uint16_t port, struct addr out[static NAME_ADDRESSES_MAX])
 {
-	struct addr at[NAME_ADDRESSES_MAX] = { s->literal };
-	size_t count = s->name ? name_addresses(s->name, at) : 1;
-	int first = atomic_load_explicit(&s->family, memory_order_relaxed);
+	struct addr at[NAME_ADDRESSES_MAX];
+	size_t count = find_up(s, at);
 
-	if (!count)
-		name_hurry(s->name);
 	for (size_t i = 0; i < count; i++)
 		addr_set_port(&at[i], s->port ? s->port : port);
-	count = up(s, at, count);
-	return count ? take_turns(at, count, first ? first : at[0].sa.sa_family, out) : 0;
+	return count ? take_turns(at, count, first_family(s, at[0].sa.sa_family), out) : 0;
+}
+
+bool server_is_up(struct server *s)
+{
+	struct addr at[NAME_ADDRESSES_MAX];
+
+	return find_up(s, at) > 0;
 }
 
 bool server_has(struct server *s, const struct addr *at)
@@ -194,8 +218,10 @@ void server_note(struct server *s, const struct addr *at, enum health_event even
 		if (s->name)
 			name_hurry(s->name);
 	}
-	if (atomic_load_explicit(&s->family, memory_order_relaxed) != family)
-		atomic_store_explicit(&s->family, family, memory_order_relaxed);
+	if (atomic_load_explicit(&s->family, memory_order_relaxed) == family)
+		return;
+	atomic_store_explicit(&s->family_since, timer_now(), memory_order_relaxed);
+	atomic_store_explicit(&s->family, family, memory_order_relaxed);
 }
 
 void server_set_admin(struct server *s, enum server_admin admin)
