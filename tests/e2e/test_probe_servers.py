@@ -104,7 +104,7 @@ def complaints(log: str) -> list[str]:
 def test_agreeing_servers_log_no_error(net: Net, binary: str, postfix: Server, dovecot: Server, nginx: Server,
                                        tmp_path: Path) -> None:
     servers = (postfix, dovecot, nginx)
-    marks = [len(server.log()) for server in servers]
+    marks = [server.end_of_log() for server in servers]
     status, found = probe(net, binary, tmp_path, everything("v2", EXPECTING))
     assert status == 0 and {one["finding"] for one in found} == {"fine"}, found
     postfix.wait_log("disconnect from", after=marks[0])
@@ -147,7 +147,7 @@ def test_checks_leave_no_error_in_any_log(net: Net, binary: str, postfix: Server
     """A server that is checked all day must not fill its log with it (bokysan/docker-postfix#226)."""
     with Haproxy(net) as balancer:
         servers = (postfix, dovecot, nginx, balancer)
-        marks = [len(server.log()) for server in servers]
+        marks = [server.end_of_log() for server in servers]
         text = "".join(checked(*row, public=2000 + number) for number, row in enumerate(CHECKED))
         with Edge(text, binary=binary, netns=net.name(EDGE)) as edge:
             wait_count(postfix, marks[0], r"disconnect from .* quit=1 commands=1", 6)

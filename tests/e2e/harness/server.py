@@ -58,6 +58,14 @@ class Server:
         texts = (self.dir / "output", self.log_file)
         return "".join(text.read_text(errors="replace") for text in texts if text.exists())
 
+    def end_of_log(self) -> int:
+        """Its length once nothing more is said: of connections that are over a server may tell a second later."""
+        before = -1
+        while (now := len(self.log())) != before:
+            before = now
+            time.sleep(1)
+        return now
+
     def wait_log(self, pattern: str, timeout: float = 10, *, after: int = 0) -> re.Match[str]:
         """The first match past so many characters of the log, as soon as there is one."""
         deadline = time.monotonic() + timeout
