@@ -130,34 +130,6 @@ Test(pool, the_other_family_first_after_a_failure)
 	tear_down();
 }
 
-/* A family that failed once is not given up for ever: after a while one flow tries it, and what it meets holds. */
-Test(pool, a_family_is_tried_again)
-{
-	static const char v4_first[] = "192.0.2.1:25 [2001:db8::1]:25";
-	static const char v6_first[] = "[2001:db8::1]:25 192.0.2.1:25";
-	struct server *s;
-
-	set_up("server = mail.example.net\n");
-	log_setup(LINE_LOGFMT, LOG_ERROR);
-	TELL("mail.example.net", "2001:db8::1", "192.0.2.1");
-	expect_choices(v6_first);
-	s = desk.pool.at[0].server;
-	for (int i = 0; i < 2; i++) {
-		server_note(s, &desk.out[0].at, HEALTH_CONNECT_FAILED);
-		expect_choices(v4_first);
-		s->family_since -= SERVER_FAMILY_HOLDS - 1000;
-		expect_choices(v4_first);
-		s->family_since -= 1000;
-		expect_choices(v6_first);
-		expect_choices(v4_first);
-		s->family_since -= SERVER_FAMILY_HOLDS;
-		expect_choices(v6_first);
-	}
-	server_note(s, &desk.out[0].at, HEALTH_WORKED);
-	expect_choices(v6_first);
-	tear_down();
-}
-
 /* A name with many addresses leaves room for the other servers. */
 Test(pool, shares_of_the_choices)
 {
