@@ -23,6 +23,17 @@ static char *names(const struct path *const *first, char *out, size_t size)
 	return out;
 }
 
+/* The next of the list; 0: there is none. */
+static size_t take_word(const char **list, const char **word)
+{
+	size_t len;
+
+	*word = *list + strspn(*list, SEPARATORS);
+	len = strcspn(*word, SEPARATORS);
+	*list = *word + len;
+	return len;
+}
+
 static int line_of(const struct config *c)
 {
 	return key_line(SECTION_GLOBAL, &c->global.section, "paths");
@@ -46,31 +57,24 @@ static void judge(const struct config *c, const char *word, size_t len, struct r
 
 bool ladder_check(const struct config *c, struct report *report)
 {
-	const char *word = c->global.paths;
-	size_t before = report->errors;
+	const char *list = c->global.paths ? c->global.paths : "", *word;
+	size_t before = report->errors, len;
 
-	while (word && *(word += strspn(word, SEPARATORS))) {
-		size_t len = strcspn(word, SEPARATORS);
-
+	while ((len = take_word(&list, &word)))
 		judge(c, word, len, report);
-		word += len;
-	}
 	return report->errors == before;
 }
 
 static bool allows(const struct config *c, const struct path *path)
 {
-	const char *word = c->global.paths;
+	const char *list = c->global.paths, *word;
+	size_t len;
 
-	if (!word)
+	if (!list)
 		return true;
-	while (*(word += strspn(word, SEPARATORS))) {
-		size_t len = strcspn(word, SEPARATORS);
-
+	while ((len = take_word(&list, &word)))
 		if (strlen(path->name) == len && strncmp(word, path->name, len) == 0)
 			return true;
-		word += len;
-	}
 	return false;
 }
 
