@@ -12,12 +12,11 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "latency.h"
 #include "load.h"
 #include "mailtalk.h"
-#include "measure.h"
 #include "net.h"
 #include "pattern.h"
+#include "tally.h"
 
 enum outcome {
 	DONE,	 /* every byte came back */
@@ -52,15 +51,17 @@ static const struct load *job;
 static struct peer_addr target;
 static struct talk talk;
 static uint8_t scratch[PATTERN_SPAN];
-static struct latency latency;
-static uint64_t started, ended[OUTCOMES];
+static struct attempt *all;
+static struct tally tally;
+static uint64_t started, failed[OUTCOMES];
 static unsigned in_flight;
 
 static void finish(struct attempt *a, enum outcome how)
 {
 	if (how == DONE)
-		latency_add(&latency, clock_ns() - a->begun);
-	ended[how]++;
+		tally_add(&tally, clock_ns() - a->begun);
+	else
+		failed[how]++;
 	in_flight--;
 	net_reset(a->fd);
 	a->fd = -1;
@@ -80,7 +81,7 @@ static bool begin(struct attempt *a)
 	a->begun = clock_ns();
 	fd = net_begin(&target);
 	if (fd < 0) {
-		ended[fd == -ECONNREFUSED ? REFUSED : LOCAL]++;
+		failed[fd == -ECONNREFUSED ? REFUSED : LOCAL]++;
 		return false;
 	}
 	a->fd = fd;
@@ -150,7 +151,7 @@ static void ready(struct attempt *a, uint32_t events)
 		hear(a);
 }
 
-static void give_up_silent(struct attempt *all)
+static void give_up_silent(void)
 {
 	static uint64_t looked;
 	uint64_t now = clock_ns();
@@ -163,7 +164,7 @@ static void give_up_silent(struct attempt *all)
 			finish(&all[i], SILENT);
 }
 
-static void turn(struct attempt *all)
+static void turn(void)
 {
 	struct epoll_event ev[256];
 	bool failing = false;
@@ -175,46 +176,29 @@ static void turn(struct attempt *all)
 	n = epoll_wait(ep, ev, sizeof(ev) / sizeof(*ev), failing ? 1 : 100);
 	for (int i = 0; i < n; i++)
 		ready(ev[i].data.ptr, ev[i].events);
+	give_up_silent();
 }
 
-static void run_for_a_while(struct attempt *all, struct measure *m)
-{
-	enum measure_turn now;
-
-	measure_plan(m, job);
-	while ((now = measure_turn(m, clock_ns())) != MEASURE_CLOSES) {
-		if (now == MEASURE_OPENS) {
-			ended[DONE] = 0;
-			latency_reset(&latency);
-		}
-		turn(all);
-		give_up_silent(all);
-	}
-}
-
-static void run_count(struct attempt *all, struct measure *m)
+static void run_count(struct measure *m)
 {
 	measure_plan(m, job);
 	measure_begin(m);
-	while (may_start() || in_flight) {
-		turn(all);
-		give_up_silent(all);
-	}
+	while (may_start() || in_flight)
+		turn();
 	measure_end(m);
 }
 
 static void print(const struct measure *m)
 {
-	uint64_t failed = 0;
+	uint64_t sum = 0;
 
 	for (int i = DONE + 1; i < OUTCOMES; i++)
-		failed += ended[i];
-	measure_print(m, "conn", "connection", (double)ended[DONE]);
-	latency_print(&latency);
+		sum += failed[i];
+	tally_print(&tally, m, "conn", "connection");
 	printf(",\"started\":%llu,\"failed\":%llu", (unsigned long long)started,
-	       (unsigned long long)failed);
+	       (unsigned long long)sum);
 	for (int i = DONE + 1; i < OUTCOMES; i++)
-		printf(",\"failed_%s\":%llu", outcome_names[i], (unsigned long long)ended[i]);
+		printf(",\"failed_%s\":%llu", outcome_names[i], (unsigned long long)failed[i]);
 	printf("}\n");
 }
 
@@ -235,12 +219,12 @@ static void prepare(void)
 
 int conn_main(const struct load *l)
 {
-	struct attempt *all = calloc(l->conns, sizeof(*all));
 	struct measure m;
 
 	job = l;
 	target = net_addr(l->host, l->ports[0]);
 	ep = epoll_create1(EPOLL_CLOEXEC);
+	all = calloc(l->conns, sizeof(*all));
 	if (!all || ep < 0)
 		err(1, "conn");
 	if (l->size > PATTERN_SPAN)
@@ -249,9 +233,9 @@ int conn_main(const struct load *l)
 	for (unsigned i = 0; i < l->conns; i++)
 		all[i].fd = -1;
 	if (l->count)
-		run_count(all, &m);
+		run_count(&m);
 	else
-		run_for_a_while(all, &m);
+		tally_run(&tally, &m, l, turn);
 	print(&m);
 	free(all);
 	return 0;
