@@ -8,12 +8,12 @@
 #include "config/report.h"
 #include "relay/half.h"
 
-/* False, with complaints: `paths` names what is no path. */
-bool ladder_check(const struct config *c, struct report *report);
+/* *allowed has a bit for each of paths[], by its index. False, with complaints: `paths` names what is no path. */
+bool ladder_read(const struct config *c, struct report *report, unsigned *allowed);
 
 /* The path of a listener: the one it names, and for `auto` the only one of copy and splice that is allowed. NULL, with a
  * complaint. */
-const struct path *ladder_path(const struct config *c, const struct listen_conf *l,
-			       struct report *report);
+const struct path *ladder_path(const struct config *c, unsigned allowed,
+			       const struct listen_conf *l, struct report *report);
 
 #endif

@@ -5,12 +5,11 @@
 
 #include "base/nearest.h"
 #include "config/keys.h"
+#include "config/value.h"
 #include "relay/auto.h"
 #include "relay/copy.h"
 #include "relay/paths.h"
 #include "relay/splice.h"
-
-#define SEPARATORS " \t,"
 
 /* Their names, `first` and those after it. */
 static char *names(const struct path *const *first, char *out, size_t size)
@@ -23,64 +22,64 @@ static char *names(const struct path *const *first, char *out, size_t size)
 	return out;
 }
 
-/* The next of the list; 0: there is none. */
-static size_t take_word(const char **list, const char **word)
-{
-	size_t len;
-
-	*word = *list + strspn(*list, SEPARATORS);
-	len = strcspn(*word, SEPARATORS);
-	*list = *word + len;
-	return len;
-}
-
 static int line_of(const struct config *c)
 {
 	return key_line(SECTION_GLOBAL, &c->global.section, "paths");
 }
 
-/* `auto` is no path of its own. */
-static void judge(const struct config *c, const char *word, size_t len, struct report *report)
+static unsigned bit_of(const struct path *path)
 {
-	char text[64], known[128], meant[NEAREST_TEXT];
-	struct nearest n;
+	unsigned i = 0;
 
-	snprintf(text, sizeof(text), "%.*s", (int)len, word);
-	if (path_find(text) && path_find(text) != &path_auto)
-		return;
-	nearest_start(&n, text);
-	for (const struct path *const *p = paths + 1; *p; p++)
-		nearest_try(&n, (*p)->name);
-	report_add(report, line_of(c), "paths: '%s': expected some of%s%s", text,
-		   names(paths + 1, known, sizeof(known)), nearest_text(&n, meant));
+	while (paths[i] != path)
+		i++;
+	return BIT(i);
 }
 
-bool ladder_check(const struct config *c, struct report *report)
-{
-	const char *list = c->global.paths ? c->global.paths : "", *word;
-	size_t before = report->errors, len;
+/* The list while it is read. */
+struct reading {
+	const struct config *config;
+	struct report *report;
+	unsigned allowed;
+};
 
-	while ((len = take_word(&list, &word)))
-		judge(c, word, len, report);
+/* `auto` is no path of its own. Each wrong word is a complaint. */
+static const char *read_word(void *arg, const char *word)
+{
+	struct reading *r = arg;
+	const struct path *path = path_find(word);
+	char known[128], meant[NEAREST_TEXT];
+	struct nearest n;
+
+	if (path && path != &path_auto) {
+		r->allowed |= bit_of(path);
+		return NULL;
+	}
+	nearest_start(&n, word);
+	for (const struct path *const *p = paths + 1; *p; p++)
+		nearest_try(&n, (*p)->name);
+	report_add(r->report, line_of(r->config), "paths: '%.63s': expected some of%s%s", word,
+		   names(paths + 1, known, sizeof(known)), nearest_text(&n, meant));
+	return NULL;
+}
+
+bool ladder_read(const struct config *c, struct report *report, unsigned *allowed)
+{
+	struct reading r = { .config = c, .report = report };
+	size_t before = report->errors;
+	const char *wrong = NULL;
+
+	if (c->global.paths)
+		wrong = value_each_word(c->global.paths, &r, read_word);
+	if (wrong)
+		report_add(report, line_of(c), "paths: expected %s", wrong);
+	*allowed = c->global.paths ? r.allowed : ~0u;
 	return report->errors == before;
 }
 
-static bool allows(const struct config *c, const struct path *path)
+static const struct path *choose(unsigned allowed)
 {
-	const char *list = c->global.paths, *word;
-	size_t len;
-
-	if (!list)
-		return true;
-	while ((len = take_word(&list, &word)))
-		if (strlen(path->name) == len && strncmp(word, path->name, len) == 0)
-			return true;
-	return false;
-}
-
-static const struct path *choose(const struct config *c)
-{
-	bool copy = allows(c, &path_copy), splice = allows(c, &path_splice);
+	bool copy = allowed & bit_of(&path_copy), splice = allowed & bit_of(&path_splice);
 
 	if (copy && splice)
 		return &path_auto;
@@ -99,8 +98,8 @@ static void not_allowed(const struct config *c, const struct listen_conf *l, str
 			   : " leaves it out");
 }
 
-const struct path *ladder_path(const struct config *c, const struct listen_conf *l,
-			       struct report *report)
+const struct path *ladder_path(const struct config *c, unsigned allowed,
+			       const struct listen_conf *l, struct report *report)
 {
 	const struct path *p = path_find(l->path);
 	char known[128];
@@ -112,8 +111,8 @@ const struct path *ladder_path(const struct config *c, const struct listen_conf 
 		return NULL;
 	}
 	if (p == &path_auto)
-		p = choose(c);
-	else if (!allows(c, p))
+		p = choose(allowed);
+	else if (!(allowed & bit_of(p)))
 		p = NULL;
 	if (!p)
 		not_allowed(c, l, report);

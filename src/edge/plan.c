@@ -158,7 +158,8 @@ static void check_twins(const struct plan *p, struct report *report)
 bool plan_make(struct plan *p, const struct config *c, struct report *report)
 {
 	size_t before = report->errors, room = 0;
-	bool allowed = ladder_check(c, report);
+	unsigned allowed;
+	bool readable = ladder_read(c, report, &allowed);
 	const struct path *path;
 
 	for (size_t i = 0; i < c->nlistens; i++)
@@ -173,7 +174,7 @@ bool plan_make(struct plan *p, const struct config *c, struct report *report)
 	for (size_t i = 0; i < c->nlistens; i++) {
 		const struct listen_conf *l = &c->listens[i];
 
-		path = l->path && allowed ? ladder_path(c, l, report) : NULL;
+		path = l->path && readable ? ladder_path(c, allowed, l, report) : NULL;
 		if (!leads_somewhere(l))
 			continue;
 		for (size_t k = 0; k < l->routes.count; k++)
