@@ -299,13 +299,10 @@ void name_answer(struct name *n, const struct name_answer *a, msec_t now)
 	struct names *ns = n->names;
 
 	pthread_mutex_lock(&ns->lock);
-	if (a->early) {
+	n->is_out = a->early;
+	if (a->early)
 		take_early(n, a, now);
-		pthread_mutex_unlock(&ns->lock);
-		return;
-	}
-	n->is_out = false;
-	if (n->holders)
+	else if (n->holders)
 		take_answer(n, a, now);
 	else
 		drop(n);
